@@ -1,0 +1,57 @@
+# Needs python3 (3.11 or newer) and make; everything else it brings itself, into .venv and build/.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+SOURCES := server/src adapters/amazon_pay/src adapters/xcart/src clients/python/src
+MANIFESTS := pyproject.toml proto/pyproject.toml server/pyproject.toml adapters/amazon_pay/pyproject.toml \
+	adapters/xcart/pyproject.toml clients/python/pyproject.toml
+TESTS ?= tests
+
+.PHONY: help demo serve test lint check proto requirements clean
+
+help: ## Say what each target does.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+# The environment: pinned versions with hashes, then this workspace, editable. Stubs are generated on the way.
+$(VENV)/ready: requirements.lock $(MANIFESTS) proto/generate.py $(wildcard proto/payment_actions/v1/*.proto)
+	@test -x $(UV) || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --no-deps -r <(sed -n '/^uv==/,/^[^ ]/p' requirements.lock | sed '$$d'); }
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
+		-e proto -e clients/python -e server -e adapters/amazon_pay -e adapters/xcart
+	@touch $@
+
+proto: $(VENV)/ready ## Generate the stubs from proto/ and check the contract with buf.
+	@$(BIN)/python proto/generate.py
+	@mkdir -p build && $(BIN)/python proto/generate.py image build/contract.binpb
+	@cd proto && ../$(BIN)/buf lint ../build/contract.binpb --config buf.yaml --path payment_actions
+
+lint: proto ## Check style, types, import layers and the contract.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy $(SOURCES)
+	@$(BIN)/lint-imports
+
+test: lint ## Check everything: lint, then all tests. TESTS=path narrows it.
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+
+demo: $(VENV)/ready ## Run the whole story on loopback, then keep serving. ONCE=1 ends by itself and says whether all came out right.
+	@$(BIN)/payment-actions demo $(if $(ONCE),--once)
+
+serve: $(VENV)/ready ## Serve with CONFIG=payment-actions.toml.
+	@$(BIN)/payment-actions serve --config $(or $(CONFIG),payment-actions.toml)
+
+requirements: ## Pin every dependency anew, with hashes, into requirements.lock.
+	@$(PYTHON) -m venv build/pin && build/pin/bin/pip install --quiet uv
+	@build/pin/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --group dev --all-extras pyproject.toml server/pyproject.toml adapters/amazon_pay/pyproject.toml \
+		adapters/xcart/pyproject.toml clients/python/pyproject.toml proto/pyproject.toml \
+		$(foreach name,proto client server amazon-pay xcart workspace,--no-emit-package payment-actions-$(name)) \
+		-o requirements.lock
+
+clean: ## Remove all that was made here.
+	rm -rf $(VENV) build dist proto/src .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""X-Cart as a store platform of payment-actions."""

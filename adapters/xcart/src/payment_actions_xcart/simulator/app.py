@@ -1,0 +1,121 @@
+"""The simulator's process: ``payment-actions-xcart-simulator``."""
+
+import argparse
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .control import Control
+from .faults import Fault, Faults
+from .legacy import Keys, LegacyApi
+from .rest import RestApi, Tokens
+from .shop import Shop
+
+# For development only: anybody can read them here.
+READ_TOKEN = "xcart-read-token"  # noqa: S105
+WRITE_TOKEN = "xcart-write-token"  # noqa: S105
+READ_KEY = "xcart-read-key"
+WRITE_KEY = "xcart-write-key"
+
+
+def create_app(tokens: Tokens, keys: Keys) -> ASGIApp:
+    """Return the whole simulator as one ASGI application: an empty shop behind both APIs."""
+    shop, faults = Shop(), list[Fault]()
+    routes = [
+        *RestApi(shop, tokens).routes(),
+        *LegacyApi(shop, keys).routes(),
+        *Control(shop, faults).routes(),
+    ]
+    return _RequestLog(Faults(Starlette(routes=routes), faults), shop)
+
+
+class _RequestLog:
+    """Keep what the shop's access log would show, so that a test can look for a key in it."""
+
+    def __init__(self, app: ASGIApp, shop: Shop) -> None:
+        self._app = app
+        self._shop = shop
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith("/control"):
+            return await self._app(scope, receive, send)
+        line = {"method": scope["method"], "path": scope["path"], "query": scope["query_string"].decode()}
+        entry: dict[str, Any] = line | {"status": None}  # stays None where no answer was sent
+        self._shop.requests.append(entry)
+
+        async def noting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                entry["status"] = message["status"]
+            await send(message)
+
+        return await self._app(scope, receive, noting)
+
+
+class _DroppingProtocol(H11Protocol):
+    """Uvicorn's HTTP protocol, with a way for the application to hang up without an answer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        inner = self.app
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            scope.setdefault("extensions", {})["drop_connection"] = self.transport.abort
+            await inner(scope, receive, send)
+
+        self.app = app
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        assert sockets
+        host, port = sockets[0].getsockname()[:2]
+        sys.stdout.write(json.dumps({"url": f"http://{host}:{port}/"}) + "\n")
+        sys.stdout.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the simulator until SIGTERM or SIGINT, and leave with 0."""
+    options = _parser().parse_args(arguments)
+    # Uvicorn raises the signal again once it has shut down in good order; then this handler ends the process.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    listener = socket.create_server((options.host, options.port))
+    app = create_app(
+        Tokens(read=options.read_token, write=options.write_token),
+        Keys(read=options.read_key, write=options.key),
+    )
+    config = uvicorn.Config(
+        app, http=_DroppingProtocol, log_level="warning", access_log=False, lifespan="off",
+        timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    asyncio.run(_Server(config).serve(sockets=[listener]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="payment-actions-xcart-simulator",
+        description="A simulated X-Cart 5 shop: the 5.5 REST API, the 5.0-5.4 REST API and a control interface."
+        " Prints one JSON line, {\"url\": ...}, when ready. The default tokens and keys are for development only.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+    parser.add_argument("--read-token", default=READ_TOKEN, help="5.5: the read-only token")
+    parser.add_argument("--write-token", default=WRITE_TOKEN, help="5.5: the read/write token")
+    parser.add_argument("--read-key", default=READ_KEY, help="5.0-5.4: the module's read key")
+    parser.add_argument("--key", default=WRITE_KEY, help="5.0-5.4: the module's (write) key")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

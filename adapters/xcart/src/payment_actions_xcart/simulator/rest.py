@@ -1,0 +1,267 @@
+"""The API of X-Cart 5.5: ``/api/...``, API Platform, header ``X-AUTH-TOKEN``.
+
+Source of the shapes: the 5.5 tree published as iidevv/xc55, ``classes/XLite/API/Endpoint/Order*``.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from . import vocabulary as words
+from .shop import InvalidArgument, Order, OrderMissing, Shop
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_PAGE_SIZE_DEFAULT = 30
+_PAGE_SIZE_MAX = 100
+
+
+def problem(status: int, detail: str) -> JSONResponse:
+    """Return an error as API Platform words it."""
+    body = {"type": "https://tools.ietf.org/html/rfc2616#section-10", "title": "An error occurred"}
+    return JSONResponse(body | {"detail": detail}, status_code=status)
+
+
+def unauthorized() -> JSONResponse:
+    """Return what a missing or wrong token gets: 401, a body with the single key ``message``."""
+    return JSONResponse({"message": "Invalid credentials."}, status_code=401)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The two tokens of the admin's API settings."""
+
+    read: str
+    write: str
+
+    def who(self, request: Request) -> str | None:
+        """Tell which token the request carries, if any."""
+        given = request.headers.get("x-auth-token", "").encode()
+        for name, token in (("write token", self.write), ("read token", self.read)):
+            if hmac.compare_digest(given, token.encode()):
+                return name
+        return None
+
+
+class RestApi:
+    """The handlers of ``/api``, over one shop."""
+
+    def __init__(self, shop: Shop, tokens: Tokens) -> None:
+        self._shop = shop
+        self._tokens = tokens
+
+    def routes(self) -> list[Route]:
+        """Return the routes; API Platform also answers each with the suffix ``.json``."""
+        one = "/api/orders/{id:int}"
+        handlers: dict[str, tuple[list[str], Handler]] = {
+            "/api/orders": (["GET"], self._list),
+            "/api/orders/by_number/{number}": (["GET"], self._by_number),
+            one: (["GET"], self._get),
+            f"{one}/payment_status": (["GET", "PUT"], self._payment_status),
+            f"{one}/shipping_status": (["GET", "PUT"], self._shipping_status),
+            f"{one}/payment_transactions": (["GET"], self._transactions),
+            f"{one}/details": (["GET"], self._details),
+            f"{one}/history": (["GET"], self._history),
+        }
+        return [
+            Route(path + suffix, self._guarded(handler), methods=methods)
+            for suffix in (".json", "")
+            for path, (methods, handler) in handlers.items()
+        ]
+
+    def _guarded(self, handler: Handler) -> Handler:
+        """Wrap a handler with the token check and the two ways an argument can be wrong."""
+
+        async def answer(request: Request) -> Response:
+            who = self._tokens.who(request)
+            if who is None:
+                return unauthorized()
+            if who == "read token" and request.method != "GET":
+                return problem(403, "Access Denied.")
+            request.state.who = who
+            try:
+                return await handler(request)
+            except InvalidArgument as error:
+                return problem(400, str(error))
+
+        return answer
+
+    async def _get(self, request: Request) -> Response:
+        try:
+            return JSONResponse(order_json(self._shop.order(request.path_params["id"])))
+        except OrderMissing:
+            return problem(404, "Not Found")  # no item: API Platform's own 404, not an invalid argument
+
+    async def _by_number(self, request: Request) -> Response:
+        try:
+            return JSONResponse(order_json(self._shop.by_number(request.path_params["number"])))
+        except OrderMissing:
+            return problem(404, "Not Found")
+
+    async def _list(self, request: Request) -> Response:
+        page, size = _paging(request.query_params)
+        found = [order for order in self._shop.orders.values() if _matches(order, request)]
+        for name, attribute in (("order[lastRenewDate]", "renewed"), ("order[date]", "date")):
+            if direction := request.query_params.get(name):
+                found.sort(key=lambda o, a=attribute: getattr(o, a), reverse=direction.lower() == "desc")  # type: ignore[misc]
+        start = (page - 1) * size
+        return JSONResponse([order_json(order) for order in found[start : start + size]])
+
+    async def _payment_status(self, request: Request) -> Response:
+        order = self._shop.order(request.path_params["id"])
+        if request.method == "PUT":
+            await self._put_status(request, order, "payment_status")
+        return JSONResponse(status_json(words.PAYMENT_STATUSES, order.payment_status))
+
+    async def _shipping_status(self, request: Request) -> Response:
+        order = self._shop.order(request.path_params["id"])
+        if request.method == "PUT":
+            await self._put_status(request, order, "shipping_status")
+        return JSONResponse(status_json(words.SHIPPING_STATUSES, order.shipping_status))
+
+    async def _put_status(self, request: Request, order: Order, field: str) -> None:
+        code = _body_code(await _body(request))
+        self._shop.write_status(order, field, code, who=request.state.who, via="rest")
+
+    async def _transactions(self, request: Request) -> Response:
+        order = self._shop.order(request.path_params["id"])
+        return JSONResponse([transaction_json(order)])
+
+    async def _details(self, request: Request) -> Response:
+        order = self._shop.order(request.path_params["id"])
+        rows = enumerate(order.details(), start=1)
+        return JSONResponse([{"id": row, "name": name, "value": value} for row, (name, value) in rows])
+
+    async def _history(self, request: Request) -> Response:
+        order = self._shop.order(request.path_params["id"])
+        return JSONResponse([line | {"date": iso(line["date"])} for line in order.history])
+
+
+async def _body(request: Request) -> Any:
+    try:
+        return await request.json()
+    except ValueError:
+        raise InvalidArgument("Syntax error") from None
+
+
+def _body_code(body: Any) -> str:
+    code = body.get("code") if isinstance(body, dict) else None
+    if not isinstance(code, str):
+        raise InvalidArgument('The type of the "code" attribute must be "string"')
+    return code
+
+
+def _paging(query: Mapping[str, str]) -> tuple[int, int]:
+    try:
+        page, size = int(query.get("page", 1)), int(query.get("itemsPerPage", _PAGE_SIZE_DEFAULT))
+    except ValueError:
+        raise InvalidArgument("Page and item counts are integers") from None
+    if page < 1 or size < 0:
+        raise InvalidArgument("Page should not be less than 1")
+    return page, min(size, _PAGE_SIZE_MAX)
+
+
+def _matches(order: Order, request: Request) -> bool:
+    """Tell whether every filter of the query lets the order through."""
+    query = request.query_params
+    codes = query.getlist("paymentStatus.code") + query.getlist("paymentStatus.code[]")
+    shipping = query.getlist("shippingStatus.code") + query.getlist("shippingStatus.code[]")
+    return (
+        (not codes or order.payment_status in codes)
+        and (not shipping or order.shipping_status in shipping)
+        and query.get("profile.login", "") in order.email
+        and _timestamp(query.get("date[after]"), 0) <= order.date
+        and order.date <= _timestamp(query.get("date[before]"), order.date)
+    )
+
+
+def _timestamp(text: str | None, default: int) -> int:
+    if text is None:
+        return default
+    try:
+        return int(text) if text.isdigit() else int(datetime.fromisoformat(text).timestamp())
+    except ValueError:
+        raise InvalidArgument(f"'{text}' is no date") from None
+
+
+def iso(timestamp: int) -> str:
+    """Return a time as PHP's ``DATE_ISO8601`` writes it."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
+
+
+def status_json(table: Mapping[str, tuple[int, str, str]], code: str) -> dict[str, Any]:
+    """Return a payment or shipping status resource."""
+    number, name, customer_name = table[code]
+    return {"id": number, "code": code, "name": name, "customer_name": customer_name}
+
+
+def order_json(order: Order) -> dict[str, Any]:
+    """Return an order resource; its amounts are binary floats, as PHP writes them."""
+    return {
+        "id": order.id,
+        "order_number": order.number,
+        "total": float(order.total),
+        "sub_total": float(order.total),
+        "currency": order.currency,
+        "email": order.email,
+        "items": [],
+        "billing_address": None,
+        "shipping_address": None,
+        "create_date": iso(order.date),
+        "update_date": iso(order.renewed),
+        "payment_status": status_json(words.PAYMENT_STATUSES, order.payment_status),
+        "shipping_status": status_json(words.SHIPPING_STATUSES, order.shipping_status),
+        "customer_id": 1,
+        "order_profile_id": 1,
+        "shipping_id": 1,
+        "shipping_method_name": "Courier",
+        "notes": "",
+        "admin_notes": "",
+        "stock_status": "reduced",
+        "surcharges": [],
+        "tracking_numbers": [],
+    }
+
+
+def transaction_json(order: Order) -> dict[str, Any]:
+    """Return the order's payment transaction.
+
+    The published 5.5 source answers the method's name where the transaction's status belongs
+    (``OrderPaymentTransaction/Transformer/OutputTransformer.php``); an order can be told to do the same.
+    """
+    cells = enumerate(order.cells(), start=1)
+    return {
+        "id": order.transaction_id,
+        "public_id": f"{order.number}-XCRT",
+        "public_txn_id": f"{order.number}-XCRT"[:16],
+        "method_id": 77,
+        "type": "auth",
+        "date": iso(order.date),
+        "status": order.method_code if order.transaction_status_is_method_name else "S",
+        "name": order.method_code,
+        "local_name": order.method_name,
+        "currency": order.currency,
+        "value": float(order.total),
+        "note": "",
+        "data": [
+            {"id": row, "name": name, "label": name, "value": value, "access_level": "A"}
+            for row, (name, value) in cells
+        ],
+        "backend_transactions": [
+            {
+                "id": backend.id,
+                "type": backend.type,
+                "date": iso(backend.date),
+                "status": backend.status,
+                "value": float(backend.value),
+                "data": [],
+            }
+            for backend in order.backend
+        ],
+    }

@@ -1,0 +1,53 @@
+"""Generate the Python stubs from the .proto files: at build, into src/, never edited and never committed."""
+
+import importlib.resources
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from google.type import money_pb2
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+HERE = Path(__file__).resolve().parent
+
+
+def protoc(*arguments: str) -> None:
+    """Run protoc on every .proto file of the contract, with Google's own files on its path."""
+    # googleapis-common-protos carries the .proto files beside the modules made from them.
+    google = Path(money_pb2.__file__).parents[2]
+    protos = sorted(str(path.relative_to(HERE)) for path in HERE.glob("payment_actions/**/*.proto"))
+    include = importlib.resources.files("grpc_tools") / "_proto"
+    command = [sys.executable, "-m", "grpc_tools.protoc", "-I.", f"-I{google}", f"-I{include}", *arguments, *protos]
+    # protoc looks for its plugins (mypy-protobuf's) on the PATH; they stand beside the interpreter that runs this.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    subprocess.run(command, cwd=HERE, check=True, env=os.environ | {"PATH": path})  # noqa: S603 - our own arguments, no shell
+
+
+def generate() -> None:
+    """Write `src/payment_actions/v1/`: messages, gRPC stubs and their types."""
+    target = HERE / "src"
+    shutil.rmtree(target, ignore_errors=True)
+    (target / "payment_actions" / "v1").mkdir(parents=True)
+    protoc("--python_out=src", "--mypy_out=quiet:src", "--grpc_python_out=src", "--mypy_grpc_out=quiet:src")
+    for package in ("payment_actions", "payment_actions/v1"):
+        (target / package / "__init__.py").touch()
+    (target / "payment_actions" / "py.typed").touch()
+
+
+class GenerateStubs(BuildHookInterface[Any]):
+    """Hatchling calls this before it packs a wheel, editable ones included."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
+        """Generate the stubs."""
+        generate()
+
+
+if __name__ == "__main__":
+    # `python generate.py image FILE`: the same contract as one descriptor image, which buf lints and compares.
+    if sys.argv[1:2] == ["image"]:
+        protoc("--include_imports", "--include_source_info", f"--descriptor_set_out={Path(sys.argv[2]).resolve()}")
+    else:
+        generate()

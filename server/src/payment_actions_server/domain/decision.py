@@ -1,0 +1,218 @@
+"""The one decision: which actions a payment offers now, with what amounts, and why not the others."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from payment_actions_server.domain.errors import (
+    ActionNotAvailable,
+    AmountOutOfRange,
+    CurrencyMismatch,
+    ErrorReason,
+    NotOurPaymentMethod,
+    OperationInFlight,
+    PartialAmountNotSupported,
+    PaymentActionsError,
+)
+from payment_actions_server.domain.money import format_amount
+from payment_actions_server.domain.operation import Operation
+from payment_actions_server.domain.payment import Payment
+from payment_actions_server.domain.status import Action, CaptureMode, OperationState, PaymentStatus
+from payment_actions_server.domain.transitions import offered
+
+
+class Terms(NamedTuple):
+    """What a store's configuration and its gateway's capabilities, together, allow."""
+
+    capture_mode: CaptureMode
+    partial_capture: bool = False
+    partial_refund: bool = False
+
+
+class Offer(NamedTuple):
+    """An action that may be called now. ``amount_minor`` is the whole amount it would move; 0 for REFRESH."""
+
+    action: Action
+    amount_minor: int
+    currency_code: str
+    partial: bool  #: Whether a smaller amount may be asked for.
+    effect: str  #: What it will do, for people.
+
+
+class Refusal(NamedTuple):
+    """An action that may not be called now, and why."""
+
+    action: Action
+    reason: ErrorReason
+    message: str
+    policy: str = ""  #: The plugin whose review refused it, if one did.
+
+
+Review = Callable[[Offer], tuple[str, str] | None]
+"""A policy's word on an offer: None, or (plugin name, why not)."""
+
+
+class Decision(NamedTuple):
+    """Every action, once: offered or refused."""
+
+    offers: tuple[Offer, ...]
+    refusals: tuple[Refusal, ...]
+
+    def offer(self, action: Action) -> Offer:
+        """Return the offer of ``action``.
+
+        :raises NotOurPaymentMethod, OperationInFlight, ActionNotAvailable: it is refused; the message says why
+            and ``available_actions`` in the metadata says what may be called instead.
+        """
+        for offer in self.offers:
+            if offer.action is action:
+                return offer
+        refusal = next(refusal for refusal in self.refusals if refusal.action is action)
+        available = ",".join(offer.action for offer in self.offers)
+        error = _ERRORS[refusal.reason]
+        metadata = {"action": action.value, "available_actions": available}
+        raise error(refusal.message, **metadata, **({"policy": refusal.policy} if refusal.policy else {}))
+
+
+_ERRORS: dict[ErrorReason, type[PaymentActionsError]] = {
+    ErrorReason.NOT_OUR_PAYMENT_METHOD: NotOurPaymentMethod,
+    ErrorReason.OPERATION_IN_FLIGHT: OperationInFlight,
+    ErrorReason.ACTION_NOT_AVAILABLE: ActionNotAvailable,
+}
+
+
+def decide(payment: Payment, operation: Operation | None, terms: Terms, review: Review | None = None) -> Decision:
+    """Return what may be done with ``payment`` now.
+
+    :param operation: the one in flight, if any.
+    :param review: asked about every money-moving offer; may refuse it.
+    """
+    offers: list[Offer] = []
+    refusals: list[Refusal] = []
+    for action in Action:
+        answer = _reviewed(_judge(payment, operation, terms, action), review)
+        if isinstance(answer, Offer):
+            offers.append(answer)
+        else:
+            refusals.append(answer)
+    return Decision(tuple(offers), tuple(refusals))
+
+
+def _reviewed(answer: Offer | Refusal, review: Review | None) -> Offer | Refusal:
+    if review is None or isinstance(answer, Refusal) or answer.action is Action.REFRESH:
+        return answer  # Looking is never refused: it moves nothing.
+    objection = review(answer)
+    if objection is None:
+        return answer
+    policy, why = objection
+    return Refusal(answer.action, ErrorReason.ACTION_NOT_AVAILABLE, why, policy)
+
+
+def _judge(payment: Payment, operation: Operation | None, terms: Terms, action: Action) -> Offer | Refusal:
+    if not payment.ours:
+        why = f"The order was paid by {payment.method_name or payment.method_code or 'another method'}, not through {payment.gateway}."
+        return Refusal(action, ErrorReason.NOT_OUR_PAYMENT_METHOD, why)
+    if action is Action.REFRESH:
+        return _judge_refresh(payment, operation, terms)
+    if operation is not None:
+        return Refusal(action, ErrorReason.OPERATION_IN_FLIGHT, _in_flight_message(operation))
+    if payment.under_way is not None:
+        why = f"A {payment.under_way.lower()} that was not started here is under way at the gateway. Refresh to see its result."
+        return Refusal(action, ErrorReason.OPERATION_IN_FLIGHT, why)
+    if action not in offered(payment.status):
+        return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, _status_message(payment, action))
+    immediate = terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE
+    if immediate and payment.status is PaymentStatus.AUTHORIZED:
+        why = "The store captures at once and the capture's result has not reached us. Refresh to see it."
+        return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, why)
+    if action is Action.CAPTURE and not terms.partial_capture and payment.order_total_minor != payment.authorized_minor:
+        return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, _total_changed_message(payment))
+    return _offer(payment, terms, action)
+
+
+def _judge_refresh(payment: Payment, operation: Operation | None, terms: Terms) -> Offer | Refusal:
+    waiting = payment.status is PaymentStatus.PENDING or (
+        payment.status is PaymentStatus.AUTHORIZED and terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE
+    )
+    if operation or payment.under_way or waiting:
+        effect = "Asks the gateway what is true and updates the order; moves no money."
+        return Offer(Action.REFRESH, 0, payment.currency_code, partial=False, effect=effect)
+    why = f"Nothing is open: the payment is {payment.status} and no result is awaited."
+    return Refusal(Action.REFRESH, ErrorReason.ACTION_NOT_AVAILABLE, why)
+
+
+def _offer(payment: Payment, terms: Terms, action: Action) -> Offer:
+    amount, partial = {
+        Action.CAPTURE: (_capturable(payment), terms.partial_capture),
+        Action.VOID: (payment.authorized_minor - payment.captured_minor, False),
+        Action.REFUND: (payment.captured_minor - payment.refunded_minor, terms.partial_refund),
+    }[action]
+    shown = format_amount(amount, payment.currency_code)
+    effect = {
+        Action.CAPTURE: f"Collects {shown} from the buyer.",
+        Action.VOID: f"Gives up the authorization of {shown}; nothing is collected.",
+        Action.REFUND: f"Returns {shown} to the buyer.",
+    }[action]
+    return Offer(action, amount, payment.currency_code, partial, effect)
+
+
+def _capturable(payment: Payment) -> int:
+    # The order may have become cheaper since it was authorized: the buyer never pays more than the order says.
+    ceiling = min(payment.authorized_minor, payment.order_total_minor)
+    return max(ceiling - payment.captured_minor, 0) or payment.authorized_minor - payment.captured_minor
+
+
+def resolve_amount(offer: Offer, amount_minor: int | None, currency_code: str | None) -> int:
+    """Return the minor units to move: the whole offer when the caller names none.
+
+    :raises CurrencyMismatch: another currency than the payment's.
+    :raises AmountOutOfRange: not above zero, or above the offer.
+    :raises PartialAmountNotSupported: another amount than the whole, where only the whole is allowed.
+    """
+    if currency_code is not None and currency_code != offer.currency_code:
+        raise CurrencyMismatch(
+            f"The amount is in {currency_code}, the payment in {offer.currency_code}. Name the amount in"
+            f" {offer.currency_code} or leave it out to mean the whole.",
+            currency_code=currency_code,
+            expected_currency_code=offer.currency_code,
+        )
+    if amount_minor is None or amount_minor == offer.amount_minor:
+        return offer.amount_minor
+    asked = format_amount(amount_minor, offer.currency_code)
+    whole = format_amount(offer.amount_minor, offer.currency_code)
+    metadata = {"amount": asked, "whole_amount": whole, "action": offer.action.value}
+    if amount_minor <= 0:
+        raise AmountOutOfRange(f"{asked} is not above zero. Leave the amount out to mean {whole}.", **metadata)
+    if not offer.partial:
+        undo = "refund" if offer.action is Action.REFUND else "void"
+        raise PartialAmountNotSupported(
+            f"{offer.action} of {asked} was asked, but only the whole amount of {whole} can be moved."
+            f" For any other amount, {undo} this order and have the customer place it again.",
+            **metadata,
+        )
+    if amount_minor > offer.amount_minor:
+        raise AmountOutOfRange(f"{asked} is more than the {whole} that is left for {offer.action}.", **metadata)
+    return amount_minor
+
+
+def _in_flight_message(operation: Operation) -> str:
+    what = f"{operation.action} of {format_amount(operation.amount_minor, operation.currency_code)}"
+    waits = {
+        OperationState.UNKNOWN: "is under way and the gateway has not answered yet",
+        OperationState.PENDING: "was accepted by the gateway and its result is awaited",
+        OperationState.NEEDS_REVIEW: "could not be found out by asking the gateway and waits for an operator's decision",
+    }[operation.state]
+    return f"{what} {waits} (operation {operation.operation_id}). Nothing else can start until it has ended."
+
+
+def _status_message(payment: Payment, action: Action) -> str:
+    because = f" ({payment.reason_code})" if payment.reason_code else ""
+    return f"{action} is not possible while the payment is {payment.status}{because}."
+
+
+def _total_changed_message(payment: Payment) -> str:
+    total = format_amount(payment.order_total_minor, payment.currency_code)
+    authorized = format_amount(payment.authorized_minor, payment.currency_code)
+    return (
+        f"The order's total is {total}, but {authorized} is authorized, and only the whole order amount can be"
+        " captured. Void this order and have the customer place it again."
+    )

@@ -1,0 +1,213 @@
+"""A payment: our record of one order's payment, and the ways in which it may change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum, auto
+from typing import NamedTuple
+
+from payment_actions_server.domain.event import GENESIS, Event, EventType
+from payment_actions_server.domain.money import format_amount
+from payment_actions_server.domain.operation import Operation
+from payment_actions_server.domain.snapshot import GatewayReference, Snapshot
+from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
+from payment_actions_server.domain.transitions import forward
+
+
+class PaymentKey(NamedTuple):
+    """What identifies a payment."""
+
+    store: str
+    order_id: str
+
+
+class Verdict(Enum):
+    """What a snapshot meant for the record."""
+
+    SAME = auto()  #: Nothing new.
+    DETAIL = auto()  #: Status and amounts stand; an id, an expiry or what is under way is new.
+    MOVED = auto()  #: Status or amounts went forward.
+    CONTRADICTION = auto()  #: It cannot follow from what we know; nothing was changed.
+
+
+class Followed(NamedTuple):
+    """The result of `Payment.follow`."""
+
+    payment: "Payment"
+    verdict: Verdict
+    problem: str = ""  #: For CONTRADICTION: what contradicts what.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """One order's payment. Amounts count minor units of ``currency_code``.
+
+    Every change appends exactly one event, so ``version`` is also the number of events: a lost event shows.
+    """
+
+    store: str
+    order_id: str
+    order_number: str
+    method_code: str
+    method_name: str
+    ours: bool  #: Paid through the store's gateway. If not, ``status`` is the store's own word and nothing is offered.
+    gateway: str  #: Adapter name.
+    status: PaymentStatus
+    currency_code: str
+    order_total_minor: int
+    authorized_minor: int = 0
+    captured_minor: int = 0
+    refunded_minor: int = 0
+    references: tuple[GatewayReference, ...] = ()
+    authorization_expire_time: datetime | None = None
+    under_way: Action | None = None  #: What the gateway works on that no operation of ours asked for.
+    reason_code: str = ""
+    reason_message: str = ""
+    anomaly: str = ""  #: What contradicts the rules and waits for a human; empty when all is well.
+    version: int = 0
+    last_hash: str = GENESIS
+    create_time: datetime
+    update_time: datetime
+    next_refresh_time: datetime | None = None  #: When the schedule looks again; None: no need to.
+    refreshes: int = 0  #: Scheduled looks since the last change; spaces the next one.
+
+    @property
+    def key(self) -> PaymentKey:
+        """Return what identifies this payment."""
+        return PaymentKey(self.store, self.order_id)
+
+    @property
+    def etag(self) -> str:
+        """Return the version as the contract's etag: changes whenever anything about the payment does."""
+        return f'"{self.version}"'
+
+    @property
+    def amounts(self) -> tuple[int, int, int]:
+        """Return authorized, captured, refunded."""
+        return self.authorized_minor, self.captured_minor, self.refunded_minor
+
+    def done_minor(self, action: Action) -> int:
+        """Return how much ``action`` has achieved so far: what is captured, or refunded."""
+        return {Action.CAPTURE: self.captured_minor, Action.REFUND: self.refunded_minor}.get(action, 0)
+
+    def recorded(
+        self,
+        event_type: EventType,
+        *,
+        now: datetime,
+        actor: str,
+        before: PaymentStatus | None,
+        operation_id: str = "",
+        message: str = "",
+        details: Mapping[str, str] | None = None,
+    ) -> tuple["Payment", Event]:
+        """Return this payment one version on, and the sealed event that says why."""
+        unsealed = Event(
+            store=self.store,
+            order_id=self.order_id,
+            number=self.version + 1,
+            type=event_type,
+            time=now,
+            actor=actor,
+            operation_id=operation_id,
+            status_before=before,
+            status_after=self.status,
+            message=message,
+            details=details or {},
+            previous_hash=self.last_hash,
+        )
+        event = replace(unsealed, hash=unsealed.sealed_hash())
+        return replace(self, version=event.number, last_hash=event.hash, update_time=now), event
+
+    def follow(self, snapshot: Snapshot, known_references: tuple[GatewayReference, ...] = ()) -> Followed:
+        """Return this payment as ``snapshot`` shows it, if that is the same or ahead.
+
+        Pure: whether a snapshot that lies behind is merely late or a contradiction is the caller's to know.
+        """
+        problem = snapshot.problem() or self._contradiction(snapshot)
+        if problem:
+            return Followed(self, Verdict.CONTRADICTION, problem)
+        followed = replace(
+            self,
+            status=snapshot.status,
+            currency_code=snapshot.currency_code,
+            authorized_minor=snapshot.authorized_minor,
+            captured_minor=snapshot.captured_minor,
+            refunded_minor=snapshot.refunded_minor,
+            references=_union(self.references, known_references + snapshot.references),
+            authorization_expire_time=snapshot.authorization_expire_time or self.authorization_expire_time,
+            under_way=snapshot.under_way,
+            reason_code=snapshot.reason_code,
+            reason_message=snapshot.message,
+            anomaly="",
+        )
+        if (followed.status, followed.amounts) != (self.status, self.amounts):
+            return Followed(followed, Verdict.MOVED)
+        return Followed(followed, Verdict.SAME if followed == self else Verdict.DETAIL)
+
+    def _contradiction(self, snapshot: Snapshot) -> str | None:
+        if snapshot.currency_code != self.currency_code:
+            return f"the gateway reports {snapshot.currency_code}, the payment is in {self.currency_code}"
+        if not forward(self.status, snapshot.status):
+            return f"the gateway reports {snapshot.status}, the payment was {self.status} before"
+        for word, ours, theirs in (
+            ("captured", self.captured_minor, snapshot.captured_minor),
+            ("refunded", self.refunded_minor, snapshot.refunded_minor),
+        ):
+            if theirs < ours:
+                return (
+                    f"the gateway reports {format_amount(theirs, self.currency_code)} {word},"
+                    f" it was {format_amount(ours, self.currency_code)} before"
+                )
+        return None
+
+    def after(self, operation: Operation) -> "Payment":
+        """Return this payment with the effect of an operation that SUCCEEDED.
+
+        The effect is absolute (``base_minor`` + amount): a snapshot that showed it first does not make it count twice.
+        """
+        assert operation.state is OperationState.SUCCEEDED
+        with_id = replace(self, references=_union(self.references, _references_of(operation)))
+        reached = operation.base_minor + operation.amount_minor
+        if operation.action is Action.CAPTURE:
+            captured = max(self.captured_minor, reached)
+            return replace(with_id, captured_minor=captured, status=_forward_or_stay(self.status, _captured(self, captured)))
+        if operation.action is Action.REFUND:
+            refunded = max(self.refunded_minor, reached)
+            return replace(with_id, refunded_minor=refunded, status=_forward_or_stay(self.status, _refunded(self, refunded)))
+        assert operation.action is Action.VOID
+        target = PaymentStatus.CAPTURED if self.captured_minor else PaymentStatus.VOIDED
+        return replace(with_id, status=_forward_or_stay(self.status, target))
+
+    def shows_done(self, operation: Operation) -> bool:
+        """Tell whether what ``operation`` wants is already so, whoever did it."""
+        if operation.action is Action.VOID:
+            return self.status is PaymentStatus.VOIDED
+        return self.done_minor(operation.action) >= operation.base_minor + operation.amount_minor
+
+
+def _captured(payment: Payment, captured_minor: int) -> PaymentStatus:
+    whole = captured_minor >= payment.authorized_minor
+    return PaymentStatus.CAPTURED if whole else PaymentStatus.PARTIALLY_CAPTURED
+
+
+def _refunded(payment: Payment, refunded_minor: int) -> PaymentStatus:
+    whole = refunded_minor >= payment.captured_minor
+    return PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED
+
+
+def _forward_or_stay(status: PaymentStatus, target: PaymentStatus) -> PaymentStatus:
+    """A late answer never takes a payment back: a capture that is confirmed after its refund stays REFUNDED."""
+    return target if forward(status, target) else status
+
+
+def _references_of(operation: Operation) -> tuple[GatewayReference, ...]:
+    if not operation.gateway_id:
+        return ()
+    return (GatewayReference(operation.action.value.lower(), operation.gateway_id),)
+
+
+def _union(
+    known: tuple[GatewayReference, ...], more: tuple[GatewayReference, ...]
+) -> tuple[GatewayReference, ...]:
+    return tuple(dict.fromkeys(known + more))

@@ -1,0 +1,87 @@
+"""The hooks of a plugin: discovery and observation. Behaviour is a typed protocol behind them."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pluggy
+
+from payment_actions_server.domain.event import Event
+from payment_actions_server.domain.status import Action, PaymentStatus
+from payment_actions_server.plugins.gateway import GatewayFactory
+from payment_actions_server.plugins.platform import PlatformFactory
+
+PROJECT_NAME = "payment_actions"
+
+hookspec = pluggy.HookspecMarker(PROJECT_NAME)
+hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
+
+
+class ReviewRequest(NamedTuple):
+    """An action that is about to be offered or started. ``amount_minor`` counts minor units of ``currency_code``."""
+
+    store: str
+    order_id: str
+    order_number: str
+    status: PaymentStatus
+    action: Action
+    amount_minor: int
+    currency_code: str
+    actor: str  #: Who asks; empty while a payment is only being looked at.
+
+
+# -- Discovery: once, at start --------------------------------------------------------------------------------------
+
+
+@hookspec
+def payment_actions_store_platforms() -> Mapping[str, PlatformFactory]:
+    """Name the store platform adapters this plugin brings.
+
+    Called once per process, before any store is opened. Do no I/O here.
+
+    :return: adapter name -> ``factory(settings)``. The name is what a store's ``platform.adapter`` setting says.
+        A factory does no I/O either; it raises `SettingsError`, which names the key at fault.
+        ``{}`` if the plugin brings none. Two plugins with one name: an error that names both.
+    """
+    return {}  # For type checkers; pluggy never calls a specification.
+
+
+@hookspec
+def payment_actions_gateways() -> Mapping[str, GatewayFactory]:
+    """Name the gateway adapters this plugin brings.
+
+    Called once per process, before any store is opened. Do no I/O here.
+
+    :return: adapter name -> ``factory(settings)``. The name is what a store's ``gateway.adapter`` setting says and
+        what its history records: never rename one that has moved money. ``{}`` if the plugin brings none.
+        Two plugins with one name: an error that names both.
+    """
+    return {}
+
+
+# -- Policy: before an action ---------------------------------------------------------------------------------------
+
+
+@hookspec
+def payment_actions_review(request: ReviewRequest) -> str | None:
+    """Refuse an action, or let it be.
+
+    Called for every action that the rules offer, both when a payment is shown and when the action starts, always with
+    the same result for the same request: be quick, do no I/O, keep no state. A review that raises refuses the action,
+    for a broken policy must not open the till.
+
+    :return: why not, in a sentence for staff; None to let it be. All plugins are asked; the first refusal is shown.
+    """
+    return None
+
+
+# -- Observation: after the fact ------------------------------------------------------------------------------------
+
+
+@hookspec
+def payment_actions_event(event: Event) -> None:
+    """Take note of an event, after it is durable.
+
+    Called from a thread of its own, one event after the other, at most once each: after a crash the events in between
+    are only in the history, which is where to read them from when none may be missed. What it raises is logged and
+    harms nothing; while it is slow, later events wait, and are dropped (and counted) once 10,000 do.
+    """

@@ -1,0 +1,107 @@
+"""What a store platform adapter is: how orders are read, and how a payment's status is written back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+from payment_actions_server.domain.snapshot import GatewayReference
+from payment_actions_server.domain.status import PaymentStatus
+
+
+class PlatformKind(StrEnum):
+    """Who moves the money when the platform is told of an outcome."""
+
+    RECORDING = "recording"  #: The platform only writes down what already happened.
+    EXECUTING = "executing"  #: The platform calls the gateway itself; its adapter brings the gateway side too.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformOrder:
+    """An order as the platform tells it. ``total_minor`` counts minor units, converted through decimal text."""
+
+    order_id: str  #: The platform's own id, as callers of the API name the order.
+    order_number: str  #: The public number, as staff and customers know it.
+    method_code: str  #: The platform's key of the payment method.
+    method_name: str  #: Its display name. The store's ``payment_methods`` are matched against both.
+    currency_code: str
+    total_minor: int
+    status: PaymentStatus  #: The platform's word, mapped.
+    platform_status: str  #: The platform's own word.
+    references: tuple[GatewayReference, ...] = ()  #: The gateway's ids that the checkout stored with the order.
+    update_time: datetime | None = None
+
+
+class OrderPage(NamedTuple):
+    """Some of a store's orders, oldest change first."""
+
+    orders: Sequence[PlatformOrder]
+    next_page_token: str  #: Empty when this is the last page.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusUpdate:
+    """What a platform shall hold of a payment. Amounts count minor units of ``currency_code``."""
+
+    order_id: str
+    status: PaymentStatus
+    currency_code: str
+    authorized_minor: int
+    captured_minor: int
+    refunded_minor: int
+    references: tuple[GatewayReference, ...] = ()
+    reason_code: str = ""
+
+
+class StatusApplied(NamedTuple):
+    """What the platform holds now."""
+
+    platform_status: str  #: The platform's own word.
+    written: bool  #: False when it held that, or something further on, already.
+
+
+class StorePlatform(Protocol):
+    """One store's platform. All calls come from one event loop; several may run at once, on different orders."""
+
+    @property
+    def kind(self) -> PlatformKind:
+        """Say who moves the money."""
+        ...
+
+    async def read_order(self, order_id: str) -> PlatformOrder:
+        """Return the order as it is now.
+
+        :raises OrderMissing: there is none of that id.
+        :raises Unavailable: the platform could not be asked.
+        """
+        ...
+
+    async def list_orders(
+        self, *, changed_after: datetime | None, page_token: str, page_size: int
+    ) -> OrderPage:
+        """Return orders changed at or after a time, oldest change first; None: all.
+
+        :param page_token: from the page before; empty for the first.
+        :param page_size: an upper bound; fewer is fine.
+        :raises Unavailable: the platform could not be asked.
+        """
+        ...
+
+    async def apply_status(self, update: StatusUpdate) -> StatusApplied:
+        """Make the platform hold the status; write only what differs, never push an order back.
+
+        Called at least once for each status, perhaps twice, after the fact is durable here. Never moves money.
+
+        :raises OrderMissing: the order is gone; an operator is told, it is tried again at long intervals.
+        :raises Unavailable: not written, or not known to be; it is tried again.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give up connections; called once, at the end."""
+        ...
+
+
+PlatformFactory = Callable[[Mapping[str, Any]], StorePlatform]
+"""settings -> adapter. Does no I/O; raises `SettingsError`."""

@@ -20,7 +20,16 @@ def protoc(*arguments: str) -> None:
     google = Path(money_pb2.__file__).parents[2]
     protos = sorted(str(path.relative_to(HERE)) for path in HERE.glob("payment_actions/**/*.proto"))
     include = importlib.resources.files("grpc_tools") / "_proto"
-    command = [sys.executable, "-m", "grpc_tools.protoc", "-I.", f"-I{google}", f"-I{include}", *arguments, *protos]
+    command = [
+        sys.executable,
+        "-m",
+        "grpc_tools.protoc",
+        "-I.",
+        f"-I{google}",
+        f"-I{include}",
+        *arguments,
+        *protos,
+    ]
     # protoc looks for its plugins (mypy-protobuf's) on the PATH; they stand beside the interpreter that runs this.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     subprocess.run(command, cwd=HERE, check=True, env=os.environ | {"PATH": path})  # noqa: S603 - our own arguments, no shell
@@ -48,6 +57,10 @@ class GenerateStubs(BuildHookInterface[Any]):
 if __name__ == "__main__":
     # `python generate.py image FILE`: the same contract as one descriptor image, which buf lints and compares.
     if sys.argv[1:2] == ["image"]:
-        protoc("--include_imports", "--include_source_info", f"--descriptor_set_out={Path(sys.argv[2]).resolve()}")
+        protoc(
+            "--include_imports",
+            "--include_source_info",
+            f"--descriptor_set_out={Path(sys.argv[2]).resolve()}",
+        )
     else:
         generate()

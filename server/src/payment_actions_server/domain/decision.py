@@ -109,14 +109,16 @@ def _reviewed(answer: Offer | Refusal, review: Review | None) -> Offer | Refusal
 
 def _judge(payment: Payment, operation: Operation | None, terms: Terms, action: Action) -> Offer | Refusal:
     if not payment.ours:
-        why = f"The order was paid by {payment.method_name or payment.method_code or 'another method'}, not through {payment.gateway}."
+        method = payment.method_name or payment.method_code or "another method"
+        why = f"The order was paid by {method}, not through the gateway of this store."
         return Refusal(action, ErrorReason.NOT_OUR_PAYMENT_METHOD, why)
     if action is Action.REFRESH:
         return _judge_refresh(payment, operation, terms)
     if operation is not None:
         return Refusal(action, ErrorReason.OPERATION_IN_FLIGHT, _in_flight_message(operation))
     if payment.under_way is not None:
-        why = f"A {payment.under_way.lower()} that was not started here is under way at the gateway. Refresh to see its result."
+        what = payment.under_way.lower()
+        why = f"A {what} that was not started here is under way at the gateway. Refresh to see its result."
         return Refusal(action, ErrorReason.OPERATION_IN_FLIGHT, why)
     if action not in offered(payment.status):
         return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, _status_message(payment, action))
@@ -199,7 +201,7 @@ def _in_flight_message(operation: Operation) -> str:
     waits = {
         OperationState.UNKNOWN: "is under way and the gateway has not answered yet",
         OperationState.PENDING: "was accepted by the gateway and its result is awaited",
-        OperationState.NEEDS_REVIEW: "could not be found out by asking the gateway and waits for an operator's decision",
+        OperationState.NEEDS_REVIEW: "could not be found out by asking the gateway; it waits for an operator's word",
     }[operation.state]
     return f"{what} {waits} (operation {operation.operation_id}). Nothing else can start until it has ended."
 

@@ -19,13 +19,16 @@ class EventType(StrEnum):
     OPERATION_ENDED = "OPERATION_ENDED"  #: It has its final state.
     OPERATION_RESOLVED = "OPERATION_RESOLVED"  #: An operator ended one that could not be found out.
     SNAPSHOT_FOLLOWED = "SNAPSHOT_FOLLOWED"  #: The gateway said more than we knew; nothing here had asked for it.
-    NOTIFICATION_RECEIVED = "NOTIFICATION_RECEIVED"  #: A verified notification; its content moved nothing.
-    NOTIFICATION_IGNORED = "NOTIFICATION_IGNORED"  #: A verified notification of what we knew already, or older.
+    NOTIFICATION_IGNORED = "NOTIFICATION_IGNORED"  #: A verified notification that led to nothing new: known, or old.
     ORDER_CHANGED = "ORDER_CHANGED"  #: The store changed the order: its total, number or payment method.
     ANOMALY = "ANOMALY"  #: Something contradicts the rules; nothing was changed.
     STORE_UPDATED = "STORE_UPDATED"  #: The store platform holds the payment's status.
     STORE_UPDATE_DELAYED = "STORE_UPDATE_DELAYED"  #: A write to the store failed; it will be tried again.
 
+
+# What a payment's etag does not depend on: nothing that may be done with the payment changes by them, and a front end
+# that read the payment a moment earlier is still right about it.
+INCIDENTAL = frozenset({EventType.NOTIFICATION_IGNORED, EventType.STORE_UPDATED, EventType.STORE_UPDATE_DELAYED})
 
 GENESIS = "0" * 64
 """What the first event of a payment names as the hash before it."""

@@ -75,7 +75,11 @@ class Operation:
 
     def same_request(self, request: ActionRequest) -> bool:
         """Tell whether ``request`` asks for what this operation does."""
-        same_target = (self.store, self.order_id, self.action) == (request.store, request.order_id, request.action)
+        same_target = (self.store, self.order_id, self.action) == (
+            request.store,
+            request.order_id,
+            request.action,
+        )
         same_amount = self.requested_amount_minor == request.amount_minor
         same_currency = request.currency_code in (None, self.currency_code)
         return same_target and same_amount and same_currency

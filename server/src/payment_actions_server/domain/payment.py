@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import NamedTuple
 
-from payment_actions_server.domain.event import GENESIS, Event, EventType
+from payment_actions_server.domain.event import GENESIS, INCIDENTAL, Event, EventType
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.snapshot import GatewayReference, Snapshot
@@ -64,7 +64,8 @@ class Payment:
     reason_code: str = ""
     reason_message: str = ""
     anomaly: str = ""  #: What contradicts the rules and waits for a human; empty when all is well.
-    version: int = 0
+    version: int = 0  #: How many events there are.
+    revision: int = 0  #: How many of them matter to what may be done; what the etag tells.
     last_hash: str = GENESIS
     create_time: datetime
     update_time: datetime
@@ -78,8 +79,8 @@ class Payment:
 
     @property
     def etag(self) -> str:
-        """Return the version as the contract's etag: changes whenever anything about the payment does."""
-        return f'"{self.version}"'
+        """Return the contract's etag: changes whenever what may be done with the payment may have changed."""
+        return f'"{self.revision}"'
 
     @property
     def amounts(self) -> tuple[int, int, int]:
@@ -117,7 +118,8 @@ class Payment:
             previous_hash=self.last_hash,
         )
         event = replace(unsealed, hash=unsealed.sealed_hash())
-        return replace(self, version=event.number, last_hash=event.hash, update_time=now), event
+        revision = self.revision + (event_type not in INCIDENTAL)
+        return replace(self, version=event.number, revision=revision, last_hash=event.hash, update_time=now), event
 
     def follow(self, snapshot: Snapshot, known_references: tuple[GatewayReference, ...] = ()) -> Followed:
         """Return this payment as ``snapshot`` shows it, if that is the same or ahead.
@@ -171,10 +173,18 @@ class Payment:
         reached = operation.base_minor + operation.amount_minor
         if operation.action is Action.CAPTURE:
             captured = max(self.captured_minor, reached)
-            return replace(with_id, captured_minor=captured, status=_forward_or_stay(self.status, _captured(self, captured)))
+            return replace(
+                with_id,
+                captured_minor=captured,
+                status=_forward_or_stay(self.status, _captured(self, captured)),
+            )
         if operation.action is Action.REFUND:
             refunded = max(self.refunded_minor, reached)
-            return replace(with_id, refunded_minor=refunded, status=_forward_or_stay(self.status, _refunded(self, refunded)))
+            return replace(
+                with_id,
+                refunded_minor=refunded,
+                status=_forward_or_stay(self.status, _refunded(self, refunded)),
+            )
         assert operation.action is Action.VOID
         target = PaymentStatus.CAPTURED if self.captured_minor else PaymentStatus.VOIDED
         return replace(with_id, status=_forward_or_stay(self.status, target))
@@ -207,7 +217,5 @@ def _references_of(operation: Operation) -> tuple[GatewayReference, ...]:
     return (GatewayReference(operation.action.value.lower(), operation.gateway_id),)
 
 
-def _union(
-    known: tuple[GatewayReference, ...], more: tuple[GatewayReference, ...]
-) -> tuple[GatewayReference, ...]:
+def _union(known: tuple[GatewayReference, ...], more: tuple[GatewayReference, ...]) -> tuple[GatewayReference, ...]:
     return tuple(dict.fromkeys(known + more))

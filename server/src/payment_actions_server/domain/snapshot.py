@@ -40,7 +40,11 @@ class Snapshot:
         if not 0 <= refunded <= captured <= authorized <= AMOUNT_MINOR_MAX:
             return "the gateway reports " + ", ".join(
                 f"{format_amount(amount, self.currency_code)} {word}"
-                for amount, word in ((authorized, "authorized"), (captured, "captured"), (refunded, "refunded"))
+                for amount, word in (
+                    (authorized, "authorized"),
+                    (captured, "captured"),
+                    (refunded, "refunded"),
+                )
             )
         fits = {
             PaymentStatus.PENDING: captured == 0,

@@ -1,0 +1,31 @@
+"""The use cases: run an action, refresh, take a notification, recover, update stores, watch."""
+
+from payment_actions_server.engine.clock import Clock, SystemClock
+from payment_actions_server.engine.context import Hooks
+from payment_actions_server.engine.engine import Engine
+from payment_actions_server.engine.policy import Backoff, EnginePolicy
+from payment_actions_server.engine.store import Store
+from payment_actions_server.engine.view import (
+    PAGE_SIZE_DEFAULT,
+    PAGE_SIZE_MAX,
+    ActionResult,
+    Page,
+    PaymentQuery,
+    PaymentView,
+)
+
+__all__ = [
+    "PAGE_SIZE_DEFAULT",
+    "PAGE_SIZE_MAX",
+    "ActionResult",
+    "Backoff",
+    "Clock",
+    "Engine",
+    "EnginePolicy",
+    "Hooks",
+    "Page",
+    "PaymentQuery",
+    "PaymentView",
+    "Store",
+    "SystemClock",
+]

@@ -1,0 +1,164 @@
+"""Ask the gateway to do an operation, or what became of it; and conclude what the answer proves."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import structlog
+
+from payment_actions_server.domain.operation import Operation, Outcome
+from payment_actions_server.domain.payment import Payment, Verdict
+from payment_actions_server.domain.snapshot import Snapshot
+from payment_actions_server.domain.status import Action, OperationState
+from payment_actions_server.engine.context import Context
+from payment_actions_server.engine.ledger import Cause, Ledger
+from payment_actions_server.engine.store import Store, gateway_payment
+from payment_actions_server.plugins import GatewayRequest, GatewayResult, NotExecuted, StateConflict
+from payment_actions_server.storage import UnitOfWork
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+LOOKS_MAX = 3
+"""How often a snapshot that lies behind is asked for again before it is believed."""
+
+
+class Attempts:
+    """One attempt at an operation, from the call to what it proves. Writes nothing but snapshots."""
+
+    def __init__(self, context: Context, ledger: Ledger) -> None:
+        self._context = context
+        self._ledger = ledger
+
+    async def send(
+        self, store: Store, payment: Payment, operation: Operation, *, first: bool
+    ) -> tuple[Outcome, NotExecuted | None]:
+        """Ask the gateway to do ``operation``.
+
+        :param first: no earlier attempt can have reached the gateway: then "did nothing" means that it never happened.
+        :return: what that proves and, if the gateway certainly did nothing, why.
+        """
+        request = gateway_request(payment, operation)
+        call = {
+            Action.CAPTURE: store.gateway.capture,
+            Action.VOID: store.gateway.void,
+            Action.REFUND: store.gateway.refund,
+        }
+        try:
+            result = await self._bounded(store, call[operation.action](request))
+        except StateConflict as conflict:
+            return await self._reconcile(store, payment, operation, conflict, first=first), None
+        except NotExecuted as refusal:
+            state = OperationState.FAILED if first else OperationState.UNKNOWN
+            return Outcome(state, reason_code=refusal.reason_code, message=str(refusal)), refusal
+        except Exception as error:  # noqa: BLE001 - whatever it was, it does not prove that nothing happened
+            return self._unknown(operation, error), None
+        return _outcome(result), None
+
+    async def look_up(self, store: Store, payment: Payment, operation: Operation) -> Outcome | None:
+        """Return what became of the operation's reference; None when the gateway shows no trace of it."""
+        try:
+            result = await self._bounded(store, store.gateway.look_up(gateway_request(payment, operation)))
+        except StateConflict as conflict:
+            return await self._judge_by_snapshot(store, payment, operation, conflict, first=False)
+        except Exception as error:  # noqa: BLE001 - not knowing is what UNKNOWN says
+            return self._unknown(operation, error)
+        return None if result is None else _outcome(result)
+
+    async def snapshot(self, store: Store, payment: Payment) -> Snapshot:
+        """Return the gateway's truth.
+
+        :raises NotExecuted: it could not be asked. Whatever else goes wrong is raised as it is.
+        """
+        return await self._bounded(store, store.gateway.snapshot(gateway_payment(payment)))
+
+    async def _reconcile(
+        self, store: Store, payment: Payment, operation: Operation, conflict: StateConflict, *, first: bool
+    ) -> Outcome:
+        # A void carries no reference of its own: a look cannot tell ours from another's, unless ours was sent before.
+        names_itself = operation.action is not Action.VOID or not first
+        if names_itself and store.gateway.capabilities.of(operation.action).lookup:
+            found = await self.look_up(store, payment, operation)
+            if found is not None:
+                return found
+        return await self._judge_by_snapshot(store, payment, operation, conflict, first=first)
+
+    async def _judge_by_snapshot(
+        self, store: Store, payment: Payment, operation: Operation, conflict: StateConflict, *, first: bool
+    ) -> Outcome:
+        """The gateway refused because of the payment's state: follow its truth and end the operation by it."""
+        try:
+            verdict, snapshot, now_true = await self.look(store, payment, Cause(actor="gateway", details={}))
+        except Exception as error:  # noqa: BLE001 - refused, but we cannot see why: ask again later
+            return self._unknown(operation, error)
+        told = Outcome(OperationState.DECLINED, reason_code=conflict.reason_code, message=str(conflict))
+        if verdict is Verdict.CONTRADICTION and not first:
+            return told._replace(state=OperationState.NEEDS_REVIEW)
+        if now_true.shows_done(operation):
+            return told._replace(state=OperationState.ALREADY_DONE)
+        if snapshot.under_way is operation.action and not first:
+            return told._replace(state=OperationState.UNKNOWN)  # Perhaps our own earlier attempt: wait for its result.
+        return told
+
+    async def look(self, store: Store, payment: Payment, cause: Cause) -> tuple[Verdict, Snapshot, Payment]:
+        """Take a snapshot and follow it; ask again while it lies behind, for it may merely be late.
+
+        :return: what it meant, the snapshot, and the payment as it is now.
+        """
+        verdict, now_true = Verdict.CONTRADICTION, payment
+        for look in range(1, LOOKS_MAX + 1):
+            snapshot = await self.snapshot(store, now_true)
+            verdict, now_true = await self._follow(now_true, snapshot, cause, last_look=look == LOOKS_MAX)
+            if verdict is not Verdict.CONTRADICTION:
+                break
+        return verdict, snapshot, now_true
+
+    async def _follow(
+        self, payment: Payment, snapshot: Snapshot, cause: Cause, *, last_look: bool
+    ) -> tuple[Verdict, Payment]:
+        async def body(work: UnitOfWork) -> tuple[Verdict, Payment]:
+            verdict = await self._ledger.follow(
+                work, payment.key, snapshot, asked_version=payment.version, cause=cause, last_look=last_look
+            )
+            now_true = await work.payment(payment.key)
+            assert now_true is not None
+            return verdict, now_true
+
+        return await self._context.storage.transact(body)
+
+    async def _bounded(self, store: Store, call: Awaitable[T]) -> T:
+        async with asyncio.timeout(store.gateway.capabilities.call_seconds_max):
+            return await call
+
+    def _unknown(self, operation: Operation, error: Exception) -> Outcome:
+        log.warning(
+            "gateway gave no answer",
+            store=operation.store,
+            order_id=operation.order_id,
+            operation_id=operation.operation_id,
+            action=operation.action.value,
+            error=f"{type(error).__name__}: {error}",
+        )
+        return Outcome(OperationState.UNKNOWN, message="The gateway gave no answer that tells whether it happened.")
+
+
+def gateway_request(payment: Payment, operation: Operation) -> GatewayRequest:
+    """Return the call that an operation makes: for every attempt the same."""
+    return GatewayRequest(
+        action=operation.action,
+        payment=gateway_payment(payment),
+        reference=operation.reference,
+        amount_minor=operation.amount_minor,
+        currency_code=operation.currency_code,
+        gateway_id=operation.gateway_id,
+        note=operation.note,
+    )
+
+
+def _outcome(result: GatewayResult) -> Outcome:
+    return Outcome(
+        result.state.operation_state,
+        gateway_id=result.gateway_id,
+        reason_code=result.reason_code,
+        message=result.message,
+    )

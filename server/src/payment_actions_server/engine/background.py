@@ -1,0 +1,62 @@
+"""Work that belongs to the engine, not to a caller: tasks that outlive their RPC, and loops that look for due work."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+class Background:
+    """The engine's tasks. Stopping lets what is under way finish, within a bound."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._loops: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Start work that nobody's hanging up stops."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def loop(self, tick: Callable[[], Awaitable[bool]], *, name: str, seconds: float, wake: asyncio.Event) -> None:
+        """Call ``tick`` again and again: at once while it says there is more, else after ``seconds`` or a wake-up."""
+        self._loops.add(asyncio.create_task(_forever(tick, name, seconds, wake), name=name))
+
+    async def stop(self, grace_seconds: float) -> None:
+        """End the loops, then give what is under way its time."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace_seconds)
+            for task in late:  # Its operation is durable; whoever starts next finishes it.
+                log.warning("work cut off at stop", task=task.get_name())
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # Seen by whoever awaited it; a caller who hung up leaves none to warn about.
+
+
+async def _forever(tick: Callable[[], Awaitable[bool]], name: str, seconds: float, wake: asyncio.Event) -> None:
+    while True:
+        wake.clear()
+        try:
+            more = await tick()
+        except Exception:
+            log.exception("background round failed", loop=name)
+            more = False
+        if not more:
+            try:
+                async with asyncio.timeout(seconds):
+                    await wake.wait()
+            except TimeoutError:
+                continue

@@ -1,0 +1,87 @@
+"""What all use cases share; given to the engine from outside."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final, Protocol
+
+from payment_actions_server.domain.decision import Decision, Offer, decide
+from payment_actions_server.domain.errors import PaymentActionsError, StoreNotFound
+from payment_actions_server.domain.event import Event
+from payment_actions_server.domain.operation import Operation
+from payment_actions_server.domain.payment import Payment
+from payment_actions_server.engine.clock import Clock
+from payment_actions_server.engine.policy import EnginePolicy
+from payment_actions_server.engine.store import Store
+from payment_actions_server.plugins import ReviewRequest
+from payment_actions_server.storage import Storage
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class Hooks(Protocol):
+    """The plugins' say, and their ears."""
+
+    def review(self, request: ReviewRequest) -> tuple[str, str] | None:
+        """Return (plugin, why not) if one refuses the action."""
+        ...
+
+    def event(self, event: Event) -> None:
+        """Pass a durable event on. Never raises, never waits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The engine's surroundings."""
+
+    storage: Storage
+    stores: Mapping[str, Store]
+    unavailable_stores: Mapping[str, PaymentActionsError]
+    clock: Clock
+    random: Random
+    policy: EnginePolicy
+    hooks: Hooks
+    wake_store_updates: Callable[[], None] = field(default=lambda: None)
+
+    def store(self, store_id: str) -> Store:
+        """Return a store.
+
+        :raises StoreNotFound: none of that id is configured.
+        :raises PaymentActionsError: it is configured and its adapter could not be loaded.
+        """
+        if store_id in self.stores:
+            return self.stores[store_id]
+        if store_id in self.unavailable_stores:
+            raise self.unavailable_stores[store_id]
+        known = ",".join(sorted({*self.stores, *self.unavailable_stores}))
+        raise StoreNotFound(
+            f"There is no store {store_id!r}. Configured are: {known or 'none'}.",
+            store=store_id,
+            known_stores=known,
+        )
+
+    def decide(self, payment: Payment, operation: Operation | None, actor: str = "") -> Decision:
+        """Return what may be done with a payment now, policies included."""
+
+        def review(offer: Offer) -> tuple[str, str] | None:
+            return self.hooks.review(
+                ReviewRequest(
+                    store=payment.store,
+                    order_id=payment.order_id,
+                    order_number=payment.order_number,
+                    status=payment.status,
+                    action=offer.action,
+                    amount_minor=offer.amount_minor,
+                    currency_code=offer.currency_code,
+                    actor=actor,
+                )
+            )
+
+        return decide(payment, operation, self.store(payment.store).terms, review)
+
+    def new_id(self) -> str:
+        """Return a new id: 26 characters of Crockford's base 32, the first ten of them the time, so that they sort."""
+        milliseconds = int(self.clock.now().timestamp() * 1000)
+        number = (milliseconds << 80) | self.random.getrandbits(80)
+        return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))

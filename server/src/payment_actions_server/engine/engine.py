@@ -1,0 +1,304 @@
+"""The engine: all use cases behind one face, over surroundings that are given to it."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from payment_actions_server.domain.decision import Offer
+from payment_actions_server.domain.errors import (
+    ActionNotAvailable,
+    InvalidRequest,
+    OperationNotFound,
+    OrderNotFound,
+    PaymentActionsError,
+)
+from payment_actions_server.domain.event import Event
+from payment_actions_server.domain.operation import ActionRequest, Operation, Outcome
+from payment_actions_server.domain.payment import Payment, PaymentKey
+from payment_actions_server.domain.status import OperationState
+from payment_actions_server.engine.actions import Actions
+from payment_actions_server.engine.attempts import Attempts
+from payment_actions_server.engine.background import Background
+from payment_actions_server.engine.clock import Clock
+from payment_actions_server.engine.context import Context, Hooks
+from payment_actions_server.engine.discovery import Discovery
+from payment_actions_server.engine.ledger import Cause, Ledger
+from payment_actions_server.engine.notifications import Notifications
+from payment_actions_server.engine.policy import EnginePolicy
+from payment_actions_server.engine.recovery import Recovery
+from payment_actions_server.engine.refresh import Refresh
+from payment_actions_server.engine.sight import Sight
+from payment_actions_server.engine.store import Store
+from payment_actions_server.engine.store_updates import StoreUpdates
+from payment_actions_server.engine.view import ActionResult, Page, PaymentQuery, PaymentView
+from payment_actions_server.engine.watch import Watch
+from payment_actions_server.plugins import Notification
+from payment_actions_server.storage import PaymentFilter, Storage, UnitOfWork
+
+_HOUR_SECONDS = 3600.0
+
+
+class Engine:
+    """What the service does; the transport only translates to it and from it."""
+
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        stores: Mapping[str, Store],
+        clock: Clock,
+        random: Random,
+        hooks: Hooks,
+        policy: EnginePolicy | None = None,
+        unavailable_stores: Mapping[str, PaymentActionsError] | None = None,
+    ) -> None:
+        self._store_updates_due = asyncio.Event()
+        self._context = Context(
+            storage=storage,
+            stores=stores,
+            unavailable_stores=unavailable_stores or {},
+            clock=clock,
+            random=random,
+            policy=policy or EnginePolicy(),
+            hooks=hooks,
+            wake_store_updates=self._store_updates_due.set,
+        )
+        context, background = self._context, Background()
+        self._background = background
+        self._ledger = ledger = Ledger(context)
+        attempts = Attempts(context, ledger)
+        self._sight = Sight(context, ledger, attempts, background)
+        self._recovery = Recovery(context, ledger, attempts)
+        self._actions = Actions(context, ledger, attempts, self._sight, background)
+        self._refresh = Refresh(context, ledger, attempts, self._sight, self._recovery, background)
+        self._notifications = Notifications(context, ledger, self._sight, self._refresh, background)
+        self._store_updates = StoreUpdates(context, ledger)
+        self._discovery = Discovery(context, self._sight, self._refresh)
+        self._watch = Watch(context)
+        storage.on_events = self._announce
+
+    async def start(self) -> None:
+        """Begin the background work: recovery, the refresh schedule, store updates, discovery."""
+        policy, loop = self._context.policy, self._background.loop
+        seconds = policy.poll_seconds
+        loop(self._recovery.recover_due, name="recovery", seconds=seconds, wake=asyncio.Event())
+        loop(self._refresh.refresh_due, name="refresh", seconds=seconds, wake=asyncio.Event())
+        loop(
+            self._store_updates.deliver_due,
+            name="store updates",
+            seconds=seconds,
+            wake=self._store_updates_due,
+        )
+        loop(self._forget, name="notification memory", seconds=_HOUR_SECONDS, wake=asyncio.Event())
+        if policy.discovery_seconds:
+            seconds = policy.discovery_seconds
+            loop(self._discovery.discover, name="discovery", seconds=seconds, wake=asyncio.Event())
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Finish what is under way, within a bound. What is cut off is durable and finished by the next start."""
+        await self._background.stop(grace_seconds)
+
+    async def get_payment(self, store: str, order_id: str) -> PaymentView:
+        """Return a payment with what may be done with it now, at first sight after a look.
+
+        :raises StoreNotFound, OrderNotFound, PlatformUnavailable, GatewayUnavailable, GatewayThrottled:
+        """
+        key = PaymentKey(store, order_id)
+        self._context.store(store)
+        view = await self._context.storage.read(lambda work: self._view(work, key))
+        if view is None:
+            await self._sight.see(key)
+            view = await self._context.storage.read(lambda work: self._view(work, key))
+        assert view is not None
+        return view
+
+    async def _view(self, work: UnitOfWork, key: PaymentKey) -> PaymentView | None:
+        payment = await work.payment(key)
+        if payment is None:
+            return None
+        return await self._ledger.view(work, payment, await work.operation_in_flight(key))
+
+    async def list_payments(self, query: PaymentQuery) -> Page[PaymentView]:
+        """Return payments that are known here, the last changed first.
+
+        :raises StoreNotFound, InvalidRequest: the page token is not one of ours.
+        """
+        if query.store is not None:
+            self._context.store(query.store)
+        wanted = PaymentFilter(
+            store=query.store,
+            statuses=query.statuses,
+            payment_method=query.payment_method,
+            needing_attention=query.needing_attention,
+            authorization_expire_before=query.authorization_expire_before,
+            before=_list_position(query.page_token),
+            limit=query.page_size + 1,
+        )
+
+        async def body(work: UnitOfWork) -> Page[PaymentView]:
+            found = await work.list_payments(wanted)
+            shown = found[: query.page_size]
+            token = _list_token(shown[-1]) if len(found) > len(shown) else ""
+            return Page(await self._views(work, shown), token)
+
+        return await self._context.storage.read(body)
+
+    async def _views(self, work: UnitOfWork, found: list[Payment]) -> list[PaymentView]:
+        # A store that was taken out of the configuration keeps its history, but has no adapters to act with.
+        shown = [payment for payment in found if payment.store in self._context.stores]
+        keys = [payment.key for payment in shown]
+        operations, updates = await work.operations_in_flight(keys), await work.store_updates(keys)
+        return [self._ledger.view_of(payment, operations.get(payment.key), updates[payment.key]) for payment in shown]
+
+    async def run_action(self, request: ActionRequest) -> ActionResult:
+        """Capture, void or refund; see `Actions.run`."""
+        return await self._actions.run(request)
+
+    async def preview(self, request: ActionRequest) -> tuple[Offer, PaymentView]:
+        """Return what an action would do now, with the amount it would move; start nothing."""
+        offer, payment = await self._actions.preview(request)
+        return offer, await self.get_payment(payment.store, payment.order_id)
+
+    async def refresh(self, store: str, order_id: str, actor: str = "anonymous") -> tuple[PaymentView, list[Event]]:
+        """Ask the gateway what is true; return the payment and the events that the look appended."""
+        self._context.store(store)
+        events = await self._refresh.refresh(PaymentKey(store, order_id), Cause(actor=actor, details={}))
+        return await self.get_payment(store, order_id), events
+
+    async def get_operation(self, store: str, operation_id: str) -> Operation:
+        """Return an operation.
+
+        :raises StoreNotFound, OperationNotFound:
+        """
+        self._context.store(store)
+        operation = await self._context.storage.read(lambda work: work.operation(store, operation_id))
+        if operation is None:
+            raise OperationNotFound(
+                f"Store {store} has no operation {operation_id}.", store=store, operation_id=operation_id
+            )
+        return operation
+
+    async def resolve_operation(
+        self, store: str, operation_id: str, state: OperationState, reason: str, actor: str
+    ) -> ActionResult:
+        """End an operation that NEEDS_REVIEW by an operator's word.
+
+        :param state: SUCCEEDED or FAILED.
+        :raises StoreNotFound, OperationNotFound, ActionNotAvailable: it is in another state.
+        """
+        assert state in (OperationState.SUCCEEDED, OperationState.FAILED)
+        await self.get_operation(store, operation_id)
+
+        async def body(work: UnitOfWork) -> None:
+            operation = await work.operation(store, operation_id)
+            assert operation is not None
+            if operation.state is not OperationState.NEEDS_REVIEW:
+                raise ActionNotAvailable(
+                    f"Operation {operation_id} is {operation.state}; only one that is NEEDS_REVIEW can be resolved.",
+                    operation_id=operation_id,
+                    state=operation.state.value,
+                )
+            await self._ledger.resolve(work, operation, Outcome(state, message=reason), actor)
+
+        await self._context.storage.transact(body)
+        self._context.wake_store_updates()
+        return await self._actions.result_of(store, operation_id)
+
+    async def list_events(self, store: str, order_id: str, page_size: int, page_token: str) -> Page[Event]:
+        """Return a payment's history, oldest first.
+
+        :raises StoreNotFound, OrderNotFound: never seen here. InvalidRequest: the page token is not one of ours.
+        """
+        self._context.store(store)
+        key, after = PaymentKey(store, order_id), _event_position(page_token)
+
+        async def body(work: UnitOfWork) -> Page[Event]:
+            if await work.payment(key) is None:
+                raise OrderNotFound(
+                    f"Order {order_id} of store {store} was never seen here.", store=store, order_id=order_id
+                )
+            found = await work.list_events(key, after, page_size + 1)
+            shown = found[:page_size]
+            return Page(shown, _token([shown[-1].number]) if len(found) > len(shown) else "")
+
+        return await self._context.storage.read(body)
+
+    def watch(self, stores: frozenset[str], after_sequence: int | None) -> AsyncIterator[Event | None]:
+        """Stream events; see `Watch.events`.
+
+        :raises StoreNotFound: one of ``stores`` is not configured.
+        """
+        for store in stores:
+            self._context.store(store)
+        return self._watch.events(stores, after_sequence)
+
+    async def take_notification(self, store: str, headers: Mapping[str, str], body: bytes) -> Notification:
+        """Take a gateway's notification; see `Notifications.take`."""
+        return await self._notifications.take(store, headers, body)
+
+    async def counts(self) -> dict[str, int]:
+        """Return the gauges that operators watch."""
+        return await self._context.storage.read(lambda work: work.counts())
+
+    async def _forget(self) -> bool:
+        await self._notifications.forget_old()
+        return False
+
+    def _announce(self, events: list[Event]) -> None:
+        self._watch.announce()
+        for event in events:
+            self._context.hooks.event(event)
+
+
+def _token(position: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
+
+
+def _position(token: str) -> list[Any] | None:
+    if not token:
+        return None
+    try:
+        position = json.loads(base64.urlsafe_b64decode(token.encode()))
+    except ValueError:
+        position = None
+    if not isinstance(position, list):
+        raise _bad_token()
+    return position
+
+
+def _bad_token() -> InvalidRequest:
+    return InvalidRequest(
+        "page_token is not one that this service gave. Begin again without it.",
+        field="page_token",
+        rule="next_page_token of the page before",
+    )
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _list_token(last: Payment) -> str:
+    microseconds = (last.update_time - _EPOCH) // timedelta(microseconds=1)
+    return _token([microseconds, last.store, last.order_id])
+
+
+def _list_position(token: str) -> tuple[datetime, str, str] | None:
+    match _position(token):
+        case None:
+            return None
+        case [int(microseconds), str(store), str(order_id)] if 0 <= microseconds < 2**55:
+            return _EPOCH + timedelta(microseconds=microseconds), store, order_id
+    raise _bad_token()
+
+
+def _event_position(token: str) -> int:
+    match _position(token):
+        case None:
+            return 0
+        case [int(number)] if 0 <= number < 2**62:
+            return number
+    raise _bad_token()

@@ -1,0 +1,254 @@
+"""The transactions that change a payment: each appends its event, tells the store, and plans the next look."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from payment_actions_server.domain.event import EventType
+from payment_actions_server.domain.money import format_amount
+from payment_actions_server.domain.operation import Operation, Outcome
+from payment_actions_server.domain.payment import Payment, PaymentKey, Verdict
+from payment_actions_server.domain.snapshot import Snapshot
+from payment_actions_server.domain.status import OperationState, PaymentStatus
+from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
+from payment_actions_server.engine.context import Context
+from payment_actions_server.engine.view import PaymentView
+from payment_actions_server.storage import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Who made us look, and what to note of it."""
+
+    actor: str
+    details: Mapping[str, str]
+
+
+class Ledger:
+    """What is written together. Every method runs inside a transaction and awaits nothing but it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    async def view(self, work: UnitOfWork, payment: Payment, operation: Operation | None) -> PaymentView:
+        """Return what callers see of a payment."""
+        store_update = await work.store_update(payment.key)
+        assert store_update is not None, f"{payment.key} has no store update"
+        return self.view_of(payment, operation, store_update)
+
+    def view_of(self, payment: Payment, operation: Operation | None, store_update: StoreUpdate) -> PaymentView:
+        """Return what callers see of a payment whose parts are read already."""
+        return PaymentView(
+            payment=payment,
+            operation=operation,
+            decision=self._context.decide(payment, operation),
+            capture_mode=self._context.store(payment.store).terms.capture_mode,
+            store_update=store_update,
+        )
+
+    # -- changing ---------------------------------------------------------------------------------------------------
+
+    async def change(
+        self,
+        work: UnitOfWork,
+        payment: Payment,
+        event_type: EventType,
+        *,
+        before: PaymentStatus,
+        cause: Cause,
+        operation_id: str = "",
+        message: str = "",
+    ) -> Payment:
+        """Save ``payment`` with the event that says why, and let the store know if its status moved."""
+        now = self._context.clock.now()
+        planned = self.planned(replace(payment, refreshes=0))
+        changed, event = planned.recorded(
+            event_type,
+            now=now,
+            actor=cause.actor,
+            before=before,
+            operation_id=operation_id,
+            message=message,
+            details=cause.details,
+        )
+        await work.save_payment(changed, event)
+        if changed.status is not before:
+            await self.tell_store(work, changed)
+        return changed
+
+    async def tell_store(self, work: UnitOfWork, payment: Payment) -> None:
+        """Make the payment's status the one that the store platform shall hold."""
+        if payment.status is PaymentStatus.PENDING or not payment.ours:
+            return  # Until the result is known the checkout is the order's master.
+        known = await work.store_update(payment.key)
+        assert known is not None
+        update = replace(
+            known,
+            state=StoreUpdateState.PENDING,
+            generation=known.generation + 1,
+            attempts=0,
+            last_error="",
+            next_attempt_time=self._context.clock.now(),
+        )
+        await work.put_store_update(update)
+
+    async def follow(
+        self,
+        work: UnitOfWork,
+        key: PaymentKey,
+        snapshot: Snapshot,
+        *,
+        asked_version: int,
+        cause: Cause,
+        last_look: bool,
+    ) -> Verdict:
+        """Move the payment to where ``snapshot`` shows it, if that lies ahead.
+
+        :param asked_version: the payment's version when the snapshot was asked for. One that lies behind a payment that
+            has changed since is merely late; behind an unchanged payment it is a contradiction.
+        :param last_look: whether a contradiction is to be believed, and becomes an ANOMALY.
+        :return: CONTRADICTION when nothing was followed; look again unless this was the last look.
+        """
+        payment = await work.lock_payment(key)
+        assert payment is not None
+        if await work.operation_in_flight(key) is not None:
+            # What is under way is most likely our own operation, which tells of itself.
+            snapshot = replace(snapshot, under_way=None)
+        followed = payment.follow(snapshot)
+        if followed.verdict is Verdict.CONTRADICTION:
+            late = payment.version != asked_version
+            if last_look and not late and payment.anomaly != followed.problem:
+                await self._raise_anomaly(work, payment, followed.problem, cause)
+        elif followed.verdict is not Verdict.SAME:
+            message = _followed_message(payment, followed.payment)
+            await self.change(
+                work,
+                followed.payment,
+                EventType.SNAPSHOT_FOLLOWED,
+                before=payment.status,
+                cause=cause,
+                message=message,
+            )
+        return followed.verdict
+
+    async def _raise_anomaly(self, work: UnitOfWork, payment: Payment, problem: str, cause: Cause) -> None:
+        shown = replace(payment, anomaly=problem)
+        await self.change(work, shown, EventType.ANOMALY, before=payment.status, cause=cause, message=problem)
+
+    async def finish(
+        self, work: UnitOfWork, operation: Operation, outcome: Outcome, *, cause: Cause
+    ) -> tuple[Operation, Payment]:
+        """Commit what an attempt at ``operation`` proved.
+
+        :param operation: as it was when the attempt began; its lease says that the attempt is ours.
+        :return: the operation and payment as they are now, which is not ``outcome`` when somebody else was first.
+        """
+        payment = await work.lock_payment(PaymentKey(operation.store, operation.order_id))
+        current = await work.operation(operation.store, operation.operation_id)
+        assert payment is not None
+        assert current is not None
+        overtaken = current.lease_id != operation.lease_id
+        if not current.state.in_flight or (overtaken and not _proves_an_end(outcome)):
+            return current, payment
+        now = self._context.clock.now()
+        settled = replace(
+            current.settled(outcome, now=now, next_check_time=self._next_check(current, outcome, now)),
+            attempts=max(current.attempts, operation.attempts),
+        )
+        await work.save_operation(settled)
+        if settled.gateway_id:
+            await work.index_reference(payment.key, settled.gateway_id)
+        news = (settled.state, settled.reason_code, settled.gateway_id)
+        if news == (current.state, current.reason_code, current.gateway_id):
+            return settled, payment  # Looked again, still the same: no event.
+        return settled, await self._record_outcome(work, payment, settled, cause)
+
+    async def _record_outcome(self, work: UnitOfWork, payment: Payment, operation: Operation, cause: Cause) -> Payment:
+        event_type = EventType.OPERATION_UPDATED if operation.state.in_flight else EventType.OPERATION_ENDED
+        done = payment.after(operation) if operation.state is OperationState.SUCCEEDED else payment
+        amount = format_amount(operation.amount_minor, operation.currency_code)
+        message = f"{operation.action} of {amount}: {operation.state}"
+        details = dict(cause.details) | {
+            "operation_state": operation.state.value,
+            "reference": operation.reference,
+        }
+        if operation.reason_code:
+            details["reason_code"] = operation.reason_code
+        if operation.message:
+            details["gateway_message"] = operation.message
+        return await self.change(
+            work,
+            done,
+            event_type,
+            before=payment.status,
+            cause=Cause(actor=cause.actor, details=details),
+            operation_id=operation.operation_id,
+            message=message,
+        )
+
+    async def resolve(self, work: UnitOfWork, operation: Operation, outcome: Outcome, actor: str) -> None:
+        """End an operation that NEEDS_REVIEW by an operator's word, which becomes part of the history."""
+        payment = await work.lock_payment(PaymentKey(operation.store, operation.order_id))
+        assert payment is not None
+        settled = operation.settled(outcome, now=self._context.clock.now(), next_check_time=None)
+        await work.save_operation(settled)
+        done = payment.after(settled) if settled.state is OperationState.SUCCEEDED else payment
+        amount = format_amount(operation.amount_minor, operation.currency_code)
+        await self.change(
+            work,
+            done,
+            EventType.OPERATION_RESOLVED,
+            before=payment.status,
+            cause=Cause(actor=actor, details={"operation_state": settled.state.value, "reason": outcome.message}),
+            operation_id=operation.operation_id,
+            message=f"{operation.action} of {amount}: {settled.state}, by an operator's decision",
+        )
+
+    # -- planning ---------------------------------------------------------------------------------------------------
+
+    async def plan_next_look(self, work: UnitOfWork, key: PaymentKey) -> None:
+        """Space the next scheduled look after one that showed nothing new."""
+        payment = await work.lock_payment(key)
+        assert payment is not None
+        planned = self.planned(replace(payment, refreshes=payment.refreshes + 1))
+        await work.reschedule(payment, planned.next_refresh_time, planned.refreshes)
+
+    def planned(self, payment: Payment) -> Payment:
+        """Return ``payment`` with the time of the schedule's next look at it."""
+        context = self._context
+        terms = context.store(payment.store).terms
+        next_look = context.policy.next_look(payment, terms, context.clock.now(), context.random)
+        return replace(payment, next_refresh_time=next_look)
+
+    def _next_check(self, operation: Operation, outcome: Outcome, now: datetime) -> datetime | None:
+        policy = self._context.policy
+        backoff = {
+            OperationState.UNKNOWN: policy.unknown,
+            OperationState.PENDING: policy.pending,
+            OperationState.NEEDS_REVIEW: policy.review,
+        }.get(outcome.state)
+        if backoff is None:
+            return None
+        tries = operation.checks if operation.state is outcome.state else 0
+        return now + backoff.after(tries, self._context.random)
+
+
+def _proves_an_end(outcome: Outcome) -> bool:
+    # FAILED says only that *this* attempt did nothing: whoever took the operation over may have done it since.
+    return not outcome.state.in_flight and outcome.state is not OperationState.FAILED
+
+
+def _followed_message(before: Payment, after: Payment) -> str:
+    changes = [f"{before.status} to {after.status}"] if before.status is not after.status else []
+    for word, old, new in (
+        ("authorized", before.authorized_minor, after.authorized_minor),
+        ("captured", before.captured_minor, after.captured_minor),
+        ("refunded", before.refunded_minor, after.refunded_minor),
+    ):
+        if old != new:
+            changes.append(f"{format_amount(new, after.currency_code)} {word}")
+    if after.under_way is not before.under_way and after.under_way is not None:
+        changes.append(f"a {after.under_way.lower()} is under way")
+    return "The gateway reports: " + (", ".join(changes) or "new details")

@@ -1,0 +1,59 @@
+"""How patient the engine is: every wait, retry and bound, in one place."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from payment_actions_server.domain.decision import Terms
+from payment_actions_server.domain.payment import Payment
+from payment_actions_server.domain.status import CaptureMode, PaymentStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """Waits that double from ``first_seconds`` up to ``max_seconds``, each give or take a fifth."""
+
+    first_seconds: float
+    max_seconds: float
+
+    def after(self, tries: int, random: Random) -> timedelta:
+        """Return how long to wait after ``tries`` tries (0 for the first wait)."""
+        seconds = min(self.first_seconds * 2 ** min(tries, 40), self.max_seconds)
+        return timedelta(seconds=seconds * random.uniform(0.8, 1.2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnginePolicy:
+    """All the engine's patience. The defaults are for production; tests shorten them."""
+
+    lease_seconds: float = 60.0
+    """How long whoever works on an operation has it alone; longer than any adapter's call may take."""
+    unknown: Backoff = Backoff(first_seconds=2, max_seconds=600)  #: Between looks for an unknown outcome.
+    pending: Backoff = Backoff(first_seconds=20, max_seconds=3600)  #: Between looks for a result that comes later.
+    review: Backoff = Backoff(first_seconds=3600, max_seconds=86400)  #: Between looks at what waits for an operator.
+    pending_days_max: float = 21.0  #: A result that takes longer than that wants an operator.
+    refresh: Backoff = Backoff(first_seconds=30, max_seconds=21600)  #: Between looks at an unsettled payment.
+    store_update: Backoff = Backoff(first_seconds=1, max_seconds=900)  #: Between tries to write to the store.
+    expiry_margin_seconds: float = 60.0  #: How long after an authorization's end to look what became of it.
+    platform_call_seconds_max: float = 20.0
+    poll_seconds: float = 1.0  #: How often the background looks for work that is due.
+    batch_max: int = 32  #: How much due work one look takes.
+    discovery_seconds: float = 60.0  #: How often stores are asked for orders not seen yet; 0: never.
+    discovery_lookback_hours: float = 24.0  #: How far back the first of these looks goes.
+    notification_memory_days: float = 60.0  #: How long message ids are remembered; Amazon resends for 14 days.
+    watch_idle_seconds: float = 15.0  #: How often a silent watch shows a sign of life.
+
+    def next_look(self, payment: Payment, terms: Terms, now: datetime, random: Random) -> datetime | None:
+        """Return when the schedule should look at ``payment`` again; None when nothing can change by itself."""
+        if not payment.ours:
+            return None
+        waiting = payment.status is PaymentStatus.PENDING or payment.under_way is not None
+        if waiting or (
+            payment.status is PaymentStatus.AUTHORIZED and terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE
+        ):
+            return now + self.refresh.after(payment.refreshes, random)
+        open_statuses = (PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED)
+        if payment.status in open_statuses and payment.authorization_expire_time is not None:
+            expired = payment.authorization_expire_time + timedelta(seconds=self.expiry_margin_seconds)
+            return max(expired, now + self.refresh.after(payment.refreshes, random))
+        return None

@@ -1,0 +1,141 @@
+"""Finish what was begun: operations whose worker died, whose answer was lost, or whose result comes later."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from payment_actions_server.domain.operation import Operation, Outcome
+from payment_actions_server.domain.payment import Payment, PaymentKey
+from payment_actions_server.domain.status import OperationState
+from payment_actions_server.engine.attempts import Attempts
+from payment_actions_server.engine.context import Context
+from payment_actions_server.engine.ledger import Cause, Ledger
+from payment_actions_server.engine.store import Store
+from payment_actions_server.storage import UnitOfWork
+
+log = structlog.get_logger(__name__)
+
+
+class Recovery:
+    """Takes operations over, one lease at a time, and ends them by what is true."""
+
+    def __init__(self, context: Context, ledger: Ledger, attempts: Attempts) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._attempts = attempts
+
+    async def recover_due(self) -> bool:
+        """Finish operations that are due. Tell whether there may be more."""
+        now, limit = self._context.clock.now(), self._context.policy.batch_max
+        stores = self._context.stores.keys()
+        if not await self._context.storage.read(lambda work: work.due_operations(stores, now, 1)):
+            return False  # Looking costs no commit.
+
+        async def claim(work: UnitOfWork) -> list[Operation]:
+            due = await work.due_operations(stores, now, limit)
+            return [await self._lease(work, operation) for operation in due]
+
+        claimed = await self._context.storage.transact(claim)
+        cause = Cause(actor="recovery", details={})
+        results = await asyncio.gather(
+            *(self._settle(operation, cause, may_send=True) for operation in claimed), return_exceptions=True
+        )
+        for operation, result in zip(claimed, results, strict=True):
+            if isinstance(result, BaseException):
+                log.error("recovery failed", operation_id=operation.operation_id, exc_info=result)
+        return len(claimed) == limit
+
+    async def look_after(self, key: PaymentKey, cause: Cause) -> None:
+        """Find out about the payment's operation in flight, if nobody works on it. Sends nothing."""
+
+        async def claim(work: UnitOfWork) -> Operation | None:
+            await work.lock_payment(key)
+            operation = await work.operation_in_flight(key)
+            if operation is None or self._held(operation):
+                return None
+            return await self._lease(work, operation)
+
+        claimed = await self._context.storage.transact(claim)
+        if claimed is not None:
+            await self._settle(claimed, cause, may_send=False)
+
+    def _held(self, operation: Operation) -> bool:
+        expire_time = operation.lease_expire_time
+        return expire_time is not None and expire_time > self._context.clock.now()
+
+    async def _lease(self, work: UnitOfWork, operation: Operation) -> Operation:
+        now = self._context.clock.now()
+        until = now + timedelta(seconds=self._context.policy.lease_seconds)
+        leased = replace(
+            operation,
+            lease_id=self._context.new_id(),
+            lease_expire_time=until,
+            next_check_time=until,
+            checks=operation.checks + 1,
+        )
+        await work.save_operation(leased)
+        return leased
+
+    async def _settle(self, operation: Operation, cause: Cause, *, may_send: bool) -> None:
+        store = self._context.store(operation.store)
+        key = PaymentKey(operation.store, operation.order_id)
+        payment = await self._context.storage.read(lambda work: work.payment(key))
+        assert payment is not None
+        outcome = await self._find_out(store, payment, operation, may_send=may_send)
+        await self._context.storage.transact(lambda work: self._ledger.finish(work, operation, outcome, cause=cause))
+        self._context.wake_store_updates()
+
+    async def _find_out(self, store: Store, payment: Payment, operation: Operation, *, may_send: bool) -> Outcome:
+        capability = store.gateway.capabilities.of(operation.action)
+        found = await self._attempts.look_up(store, payment, operation) if capability.lookup else None
+        age = self._context.clock.now() - operation.create_time
+        if found is not None:
+            return self._impatient(operation, found, age)
+        if operation.state is not OperationState.UNKNOWN:
+            return self._impatient(operation, _unchanged(operation), age)
+        if age >= capability.idempotency_window:
+            return Outcome(
+                OperationState.NEEDS_REVIEW,
+                message="The gateway shows no trace of it and could take a repeat for a new one."
+                " Look there, then resolve it.",
+            )
+        if not may_send:
+            return _unchanged(operation)
+        again = await self._sent_again(operation)
+        outcome, _ = await self._attempts.send(store, payment, again, first=False)
+        return outcome
+
+    async def _sent_again(self, operation: Operation) -> Operation:
+        """Count the attempt before it is made: a crash in between must not make it look like the first."""
+        again = replace(operation, attempts=operation.attempts + 1)
+
+        async def body(work: UnitOfWork) -> None:
+            current = await work.operation(operation.store, operation.operation_id)
+            assert current is not None
+            if current.lease_id != operation.lease_id or not current.state.in_flight:
+                raise LeaseLost(operation.operation_id)
+            await work.save_operation(again)
+
+        await self._context.storage.transact(body)
+        return again
+
+    def _impatient(self, operation: Operation, outcome: Outcome, age: timedelta) -> Outcome:
+        if outcome.state is OperationState.PENDING and age >= timedelta(days=self._context.policy.pending_days_max):
+            return outcome._replace(
+                state=OperationState.NEEDS_REVIEW,
+                message=f"The gateway has had no result for {age.days} days. Ask it, then resolve the operation.",
+            )
+        # What an operator must look at stays so until the gateway says how it ended.
+        if operation.state is OperationState.NEEDS_REVIEW and outcome.state.in_flight:
+            return _unchanged(operation)
+        return outcome
+
+
+class LeaseLost(Exception):
+    """Somebody else took the operation over, or ended it: leave it to them."""
+
+
+def _unchanged(operation: Operation) -> Outcome:
+    return Outcome(operation.state, operation.gateway_id, operation.reason_code, operation.message)

@@ -1,0 +1,193 @@
+"""Ask what is true and follow it: on demand, by schedule, and because a notification came."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from payment_actions_server.domain.errors import OrderNotFound, PaymentActionsError, PlatformUnavailable
+from payment_actions_server.domain.event import Event, EventType
+from payment_actions_server.domain.payment import Payment, PaymentKey
+from payment_actions_server.domain.status import PaymentStatus
+from payment_actions_server.engine.attempts import Attempts
+from payment_actions_server.engine.background import Background
+from payment_actions_server.engine.context import Context
+from payment_actions_server.engine.ledger import Cause, Ledger
+from payment_actions_server.engine.recovery import Recovery
+from payment_actions_server.engine.sight import Sight, unavailable
+from payment_actions_server.engine.store import Store
+from payment_actions_server.plugins import PlatformOrder
+from payment_actions_server.storage import UnitOfWork
+
+log = structlog.get_logger(__name__)
+
+SCHEDULE = Cause(actor="schedule", details={})
+
+
+class Refresh:
+    """Looks at payments; concurrent looks at one payment are one."""
+
+    def __init__(
+        self,
+        context: Context,
+        ledger: Ledger,
+        attempts: Attempts,
+        sight: Sight,
+        recovery: Recovery,
+        background: Background,
+    ) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._attempts = attempts
+        self._sight = sight
+        self._recovery = recovery
+        self._background = background
+        self._looking: dict[PaymentKey, asyncio.Task[list[Event]]] = {}
+        self._next: dict[PaymentKey, asyncio.Task[list[Event]]] = {}
+
+    async def refresh(self, key: PaymentKey, cause: Cause) -> list[Event]:
+        """Look, or share the look that is under way.
+
+        :return: the events that the look appended, oldest first.
+        :raises OrderNotFound, PlatformUnavailable, GatewayUnavailable, GatewayThrottled: nothing was followed.
+        """
+        await self._sight.see(key)
+        task = self._looking.get(key) or self._start(key, cause)
+        return await asyncio.shield(task)
+
+    async def refresh_anew(self, key: PaymentKey, cause: Cause) -> list[Event]:
+        """Look, starting from now: a look that is under way may have missed what we were just told of."""
+        waiting = self._next.get(key)
+        if waiting is None:
+            waiting = self._background.spawn(self._after_the_present_one(key, cause), f"next refresh of {key}")
+            self._next[key] = waiting
+        return await asyncio.shield(waiting)
+
+    async def _after_the_present_one(self, key: PaymentKey, cause: Cause) -> list[Event]:
+        present = self._looking.get(key)
+        if present is not None:
+            await asyncio.wait([present])
+        del self._next[key]
+        return await asyncio.shield(self._looking.get(key) or self._start(key, cause))
+
+    def _start(self, key: PaymentKey, cause: Cause) -> asyncio.Task[list[Event]]:
+        task = self._background.spawn(self._look(key, cause), f"refresh of {key}")
+        self._looking[key] = task
+        task.add_done_callback(lambda _: self._looking.pop(key, None))
+        return task
+
+    async def refresh_due(self) -> bool:
+        """Look at payments that are due. Tell whether there may be more."""
+        now, limit = self._context.clock.now(), self._context.policy.batch_max
+        stores = self._context.stores.keys()
+        if not await self._context.storage.read(lambda work: work.due_payments(stores, now, 1)):
+            return False
+
+        async def claim(work: UnitOfWork) -> list[PaymentKey]:
+            due = await work.due_payments(stores, now, limit)
+            until = now + timedelta(seconds=self._context.policy.lease_seconds)
+            for payment in due:  # Put off first: a look that dies is repeated, one that is slow is not doubled.
+                await work.reschedule(payment, until, payment.refreshes)
+            return [payment.key for payment in due]
+
+        keys = await self._context.storage.transact(claim)
+        results = await asyncio.gather(*(self.refresh(key, SCHEDULE) for key in keys), return_exceptions=True)
+        for key, result in zip(keys, results, strict=True):
+            if isinstance(result, BaseException):
+                log.warning("scheduled look failed", store=key.store, order_id=key.order_id, error=str(result))
+                await self._plan_next_look(key)
+        return len(keys) == limit
+
+    async def _look(self, key: PaymentKey, cause: Cause) -> list[Event]:
+        store = self._context.store(key.store)
+        before = await self._payment(key)
+        payment = await self._follow_order(store, before, cause)
+        if payment.ours:
+            await self._recovery.look_after(key, cause)
+            await self._follow_gateway(store, key, cause)
+        events = await self._context.storage.read(lambda work: work.list_events(key, before.version, 100))
+        if not events:
+            await self._plan_next_look(key)
+        return events
+
+    async def _follow_gateway(self, store: Store, key: PaymentKey, cause: Cause) -> None:
+        try:
+            await self._attempts.look(store, await self._payment(key), cause)
+        except Exception as error:
+            log.warning("gateway could not be read", store=key.store, order_id=key.order_id, error=str(error))
+            raise unavailable(error, key.store, key.order_id) from error
+        self._context.wake_store_updates()
+
+    async def _payment(self, key: PaymentKey) -> Payment:
+        payment = await self._context.storage.read(lambda work: work.payment(key))
+        assert payment is not None
+        return payment
+
+    async def _plan_next_look(self, key: PaymentKey) -> None:
+        await self._context.storage.transact(lambda work: self._ledger.plan_next_look(work, key))
+
+    # -- the order itself may change too ----------------------------------------------------------------------------
+
+    async def _follow_order(self, store: Store, payment: Payment, cause: Cause) -> Payment:
+        try:
+            order = await self._sight.read_order(store, payment.order_id)
+        except (OrderNotFound, PlatformUnavailable) as error:
+            if not payment.ours:
+                raise
+            # The gateway is the authority over money: a shop that is down does not keep us from looking there.
+            _log_order_unread(payment, error)
+            return payment
+        return await self._context.storage.transact(
+            lambda work: self._change_order(work, store, payment.key, order, cause)
+        )
+
+    async def _change_order(
+        self, work: UnitOfWork, store: Store, key: PaymentKey, order: PlatformOrder, cause: Cause
+    ) -> Payment:
+        payment = await work.lock_payment(key)
+        assert payment is not None
+        changed = _as_ordered(store, payment, order)
+        if changed != payment:
+            message = "The store changed the order"
+            payment = await self._ledger.change(
+                work, changed, EventType.ORDER_CHANGED, before=payment.status, cause=cause, message=message
+            )
+        await self._note_platform_status(work, payment, order)
+        return payment
+
+    async def _note_platform_status(self, work: UnitOfWork, payment: Payment, order: PlatformOrder) -> None:
+        known = await work.store_update(payment.key)
+        assert known is not None
+        if known.platform_status != order.platform_status:
+            await work.put_store_update(replace(known, platform_status=order.platform_status))
+            if order.status is not payment.status and not payment.anomaly:
+                await self._ledger.tell_store(work, payment)
+
+
+def _as_ordered(store: Store, payment: Payment, order: PlatformOrder) -> Payment:
+    """Return the payment as the order now says it, as far as the store is the authority over it."""
+    changed = replace(
+        payment,
+        order_number=order.order_number,
+        order_total_minor=order.total_minor,
+        references=tuple(dict.fromkeys(payment.references + order.references)),
+    )
+    ours = store.takes(order.method_code, order.method_name)
+    if payment.ours and payment.status is not PaymentStatus.PENDING:
+        return changed  # Money was moved through the gateway: another method now does not undo that.
+    changed = replace(changed, method_code=order.method_code, method_name=order.method_name, ours=ours)
+    if not ours:
+        return replace(changed, gateway="", status=order.status)
+    if payment.ours:
+        return changed
+    return replace(
+        changed,
+        gateway=store.gateway_adapter,
+        status=PaymentStatus.PENDING,
+        currency_code=order.currency_code,
+    )
+
+
+def _log_order_unread(payment: Payment, error: PaymentActionsError) -> None:
+    log.warning("order could not be read", store=payment.store, order_id=payment.order_id, error=error.message)

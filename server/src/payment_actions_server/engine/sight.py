@@ -1,0 +1,167 @@
+"""First sight of an order: the platform tells of the order, the gateway of the money, and a record begins."""
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+
+from payment_actions_server.domain.errors import (
+    GatewayThrottled,
+    GatewayUnavailable,
+    OrderNotFound,
+    PaymentActionsError,
+    PlatformUnavailable,
+)
+from payment_actions_server.domain.event import EventType
+from payment_actions_server.domain.money import format_amount
+from payment_actions_server.domain.payment import Payment, PaymentKey, Verdict
+from payment_actions_server.domain.snapshot import Snapshot
+from payment_actions_server.domain.status import PaymentStatus
+from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
+from payment_actions_server.engine.attempts import Attempts
+from payment_actions_server.engine.background import Background
+from payment_actions_server.engine.context import Context
+from payment_actions_server.engine.ledger import Ledger
+from payment_actions_server.engine.store import Store
+from payment_actions_server.plugins import NotExecuted, OrderMissing, PlatformOrder, Throttled
+from payment_actions_server.storage import UnitOfWork
+
+log = structlog.get_logger(__name__)
+
+
+class Sight:
+    """Makes sure that an order is known here."""
+
+    def __init__(self, context: Context, ledger: Ledger, attempts: Attempts, background: Background) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._attempts = attempts
+        self._background = background
+        self._seeing: dict[PaymentKey, asyncio.Task[Payment]] = {}
+
+    async def see(self, key: PaymentKey) -> Payment:
+        """Return the payment, after a first look at platform and gateway if it is new. Concurrent looks are one.
+
+        :raises OrderNotFound, PlatformUnavailable, GatewayUnavailable, GatewayThrottled: and nothing is recorded.
+        """
+        store = self._context.store(key.store)
+        known = await self._context.storage.read(lambda work: work.payment(key))
+        if known is not None:
+            return known
+        task = self._seeing.get(key)
+        if task is None:
+            task = self._background.spawn(self._first_look(store, key), f"first sight of {key}")
+            self._seeing[key] = task
+            task.add_done_callback(lambda _: self._seeing.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def read_order(self, store: Store, order_id: str) -> PlatformOrder:
+        """Return the order as the platform tells it.
+
+        :raises OrderNotFound, PlatformUnavailable: it has none of that id, or could not be asked.
+        """
+        try:
+            async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
+                return await store.platform.read_order(order_id)
+        except OrderMissing:
+            raise OrderNotFound(
+                f"Store {store.store_id} has no order {order_id!r}. Check the id: it is the platform's own, not the"
+                " order's public number.",
+                store=store.store_id,
+                order_id=order_id,
+            ) from None
+        except Exception as error:
+            log.warning("platform could not be read", store=store.store_id, order_id=order_id, error=_told(error))
+            raise PlatformUnavailable(
+                f"Store {store.store_id} could not be asked for order {order_id}. Nothing was done; try again later.",
+                store=store.store_id,
+                order_id=order_id,
+            ) from error
+
+    async def _first_look(self, store: Store, key: PaymentKey) -> Payment:
+        order = await self.read_order(store, key.order_id)
+        ours = store.takes(order.method_code, order.method_name)
+        payment = self._record_of(store, key, order, ours=ours)
+        if ours:
+            payment = self._with_snapshot(payment, await self._snapshot(store, payment))
+        return await self._context.storage.transact(lambda work: self._begin_record(work, payment, order))
+
+    async def _snapshot(self, store: Store, payment: Payment) -> Snapshot:
+        try:
+            return await self._attempts.snapshot(store, payment)
+        except Exception as error:
+            log.warning(
+                "gateway could not be read",
+                store=store.store_id,
+                order_id=payment.order_id,
+                error=_told(error),
+            )
+            raise unavailable(error, store.store_id, payment.order_id) from error
+
+    def _record_of(self, store: Store, key: PaymentKey, order: PlatformOrder, *, ours: bool) -> Payment:
+        now = self._context.clock.now()
+        return Payment(
+            store=key.store,
+            order_id=key.order_id,
+            order_number=order.order_number,
+            method_code=order.method_code,
+            method_name=order.method_name,
+            ours=ours,
+            gateway=store.gateway_adapter if ours else "",
+            status=PaymentStatus.PENDING if ours else order.status,
+            currency_code=order.currency_code,
+            order_total_minor=order.total_minor,
+            references=order.references,
+            create_time=now,
+            update_time=now,
+        )
+
+    def _with_snapshot(self, payment: Payment, snapshot: Snapshot) -> Payment:
+        followed = payment.follow(snapshot)
+        if followed.verdict is Verdict.CONTRADICTION:
+            return replace(payment, anomaly=followed.problem)
+        return followed.payment
+
+    async def _begin_record(self, work: UnitOfWork, seen: Payment, order: PlatformOrder) -> Payment:
+        known = await work.lock_payment(seen.key)
+        if known is not None:
+            return known
+        planned = self._ledger.planned(seen)
+        amount = format_amount(planned.order_total_minor, planned.currency_code)
+        details = {"platform_status": order.platform_status, "order_number": planned.order_number}
+        payment, event = planned.recorded(
+            EventType.PAYMENT_SEEN,
+            now=planned.create_time,
+            actor="service",
+            before=None,
+            message=f"First seen: {amount} by {planned.method_name or planned.method_code}, {planned.status}",
+            details=details | ({"anomaly": planned.anomaly} if planned.anomaly else {}),
+        )
+        await work.add_payment(payment, event)
+        in_sync = StoreUpdate(
+            store=payment.store,
+            order_id=payment.order_id,
+            state=StoreUpdateState.IN_SYNC,
+            platform_status=order.platform_status,
+        )
+        await work.put_store_update(in_sync)
+        if order.status is not payment.status and not payment.anomaly:
+            await self._ledger.tell_store(work, payment)
+        return payment
+
+
+def unavailable(error: Exception, store: str, order_id: str, **metadata: str) -> PaymentActionsError:
+    """Return the error that a caller is told when the gateway certainly did nothing."""
+    metadata = {"store": store, "order_id": order_id, **metadata}
+    if isinstance(error, Throttled):
+        return GatewayThrottled(
+            f"The gateway's quota is used up. Nothing happened; try again in {error.retry_after_seconds:g} s.",
+            retry_after_seconds=error.retry_after_seconds,
+            **metadata,
+        )
+    why = f" ({error})" if isinstance(error, NotExecuted) else ""
+    return GatewayUnavailable(f"The gateway could not be asked{why}. Nothing happened; try again later.", **metadata)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,231 @@
+"""The tables. Times are integers (microseconds since 1970, UTC), so that every database orders them alike."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC time, kept exactly."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """Return microseconds since 1970."""
+        if value is None:
+            return None
+        assert value.tzinfo is not None, "a naive time has no meaning here"
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Return the time."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+def _text(name: str, **options: Any) -> Column[str]:
+    return Column(name, String, nullable=False, **options)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[datetime]:
+    return Column(name, UtcTime, nullable=nullable)
+
+
+def _amount(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+IN_FLIGHT_SQL: Final = "state IN ('UNKNOWN', 'PENDING', 'NEEDS_REVIEW')"
+
+metadata = MetaData()
+
+payments = Table(
+    "payments",
+    metadata,
+    _text("store"),
+    _text("order_id"),
+    _text("order_number"),
+    _text("method_code"),
+    _text("method_name"),
+    Column("ours", Boolean, nullable=False),
+    _text("gateway"),
+    _text("status"),
+    _text("currency_code"),
+    _amount("order_total_minor"),
+    _amount("authorized_minor"),
+    _amount("captured_minor"),
+    _amount("refunded_minor"),
+    _text("references"),  # JSON: [[role, value], ...]
+    _time("authorization_expire_time", nullable=True),
+    Column("under_way", String),
+    _text("reason_code"),
+    _text("reason_message"),
+    _text("anomaly"),
+    Column("version", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    _text("last_hash"),
+    _time("create_time"),
+    _time("update_time"),
+    _time("next_refresh_time", nullable=True),
+    Column("refreshes", Integer, nullable=False),
+    PrimaryKeyConstraint("store", "order_id", name="pk_payments"),
+    Index("ix_payments_changed", "update_time", "store", "order_id"),
+    Index("ix_payments_store_changed", "store", "update_time", "order_id"),
+    Index("ix_payments_status_changed", "status", "update_time"),
+    Index(
+        "ix_payments_due",
+        "next_refresh_time",
+        sqlite_where=text("next_refresh_time IS NOT NULL"),
+        postgresql_where=text("next_refresh_time IS NOT NULL"),
+    ),
+    Index(
+        "ix_payments_anomaly",
+        "update_time",
+        sqlite_where=text("anomaly <> ''"),
+        postgresql_where=text("anomaly <> ''"),
+    ),
+)
+
+
+def _of_payment(name: str) -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["store", "order_id"], ["payments.store", "payments.order_id"], name=name)
+
+
+operations = Table(
+    "operations",
+    metadata,
+    _text("operation_id"),
+    _text("store"),
+    _text("order_id"),
+    _text("action"),
+    _amount("amount_minor"),
+    _text("currency_code"),
+    Column("requested_amount_minor", BigInteger),
+    _text("request_id"),
+    _text("reference"),
+    _text("state"),
+    _text("actor"),
+    _text("note"),
+    _amount("base_minor"),
+    _time("create_time"),
+    _time("update_time"),
+    _text("gateway_id"),
+    _text("reason_code"),
+    _text("message"),
+    Column("attempts", Integer, nullable=False),
+    Column("checks", Integer, nullable=False),
+    _text("lease_id"),
+    _time("lease_expire_time", nullable=True),
+    _time("next_check_time", nullable=True),
+    PrimaryKeyConstraint("operation_id", name="pk_operations"),
+    _of_payment("fk_operations_payment"),
+    UniqueConstraint("store", "request_id", name="uq_operations_request_id"),
+    UniqueConstraint("reference", name="uq_operations_reference"),
+    # At most one operation in flight per payment: the database itself says so, whatever the code does.
+    Index(
+        "uq_operations_in_flight",
+        "store",
+        "order_id",
+        unique=True,
+        sqlite_where=text(IN_FLIGHT_SQL),
+        postgresql_where=text(IN_FLIGHT_SQL),
+    ),
+    Index(
+        "ix_operations_due",
+        "next_check_time",
+        sqlite_where=text("next_check_time IS NOT NULL"),
+        postgresql_where=text("next_check_time IS NOT NULL"),
+    ),
+)
+
+events = Table(
+    "events",
+    metadata,
+    # SQLite gives an increasing rowid to this type only; AUTOINCREMENT keeps it from reusing one.
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _text("store"),
+    _text("order_id"),
+    Column("number", BigInteger, nullable=False),
+    _text("type"),
+    _time("time"),
+    _text("actor"),
+    _text("operation_id"),
+    Column("status_before", String),
+    _text("status_after"),
+    _text("message"),
+    _text("details"),  # JSON object of strings
+    _text("previous_hash"),
+    _text("hash"),
+    _of_payment("fk_events_payment"),
+    UniqueConstraint("store", "order_id", "number", name="uq_events_number"),
+    sqlite_autoincrement=True,
+)
+
+gateway_references = Table(
+    "gateway_references",
+    metadata,
+    _text("store"),
+    _text("value"),
+    _text("order_id"),  # Several orders may share one: X-Cart can authorize them together.
+    PrimaryKeyConstraint("store", "value", "order_id", name="pk_gateway_references"),
+    _of_payment("fk_gateway_references_payment"),
+)
+
+store_updates = Table(
+    "store_updates",
+    metadata,
+    _text("store"),
+    _text("order_id"),
+    _text("state"),
+    Column("generation", BigInteger, nullable=False),
+    _text("platform_status"),
+    _text("last_error"),
+    Column("attempts", Integer, nullable=False),
+    _time("lease_expire_time", nullable=True),
+    _time("next_attempt_time", nullable=True),
+    PrimaryKeyConstraint("store", "order_id", name="pk_store_updates"),
+    _of_payment("fk_store_updates_payment"),
+    Index(
+        "ix_store_updates_due",
+        "next_attempt_time",
+        sqlite_where=text("next_attempt_time IS NOT NULL"),
+        postgresql_where=text("next_attempt_time IS NOT NULL"),
+    ),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    _text("store"),
+    _text("message_id"),
+    _time("receive_time"),
+    _text("subject"),
+    PrimaryKeyConstraint("store", "message_id", name="pk_notifications"),
+)
+
+discoveries = Table(
+    "discoveries",
+    metadata,
+    _text("store"),
+    _time("changed_after"),  # How far the store's orders have been looked through.
+    PrimaryKeyConstraint("store", name="pk_discoveries"),
+)

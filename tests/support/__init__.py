@@ -1,0 +1,1 @@
+"""What the tests share: virtual time, a world to act in, real processes to start."""

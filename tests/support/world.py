@@ -1,0 +1,160 @@
+"""A shop, a gateway and the real engine over a real SQLite file, in virtual time."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from random import Random
+
+from payment_actions_server.domain.decision import Terms
+from payment_actions_server.domain.event import Event, chain_break
+from payment_actions_server.domain.operation import ActionRequest
+from payment_actions_server.engine import ActionResult, Engine, EnginePolicy, PaymentView, Store
+from payment_actions_server.plugins import Action, CaptureMode, PaymentStatus, ReviewRequest
+from payment_actions_server.plugins.fakes import InMemoryGateway, InMemoryPlatform
+from payment_actions_server.storage import Storage, open_storage
+
+from support.virtual_time import VirtualClock
+
+STORE = "shop"
+METHOD = "Amazon Pay"
+TOTAL = 12_990
+
+
+@dataclass
+class RecordingHooks:
+    """Hooks that remember events, and refuse what ``objection`` says."""
+
+    events: list[Event] = field(default_factory=list)
+    objection: Callable[[ReviewRequest], tuple[str, str] | None] = lambda request: None
+
+    def review(self, request: ReviewRequest) -> tuple[str, str] | None:
+        return self.objection(request)
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+
+
+@dataclass
+class World:
+    """What a test acts in. ``engine`` is one replica; `replica` opens another over the same storage."""
+
+    clock: VirtualClock
+    gateway: InMemoryGateway
+    platform: InMemoryPlatform
+    storage: Storage
+    hooks: RecordingHooks
+    terms: Terms
+    policy: EnginePolicy
+    engine: Engine = None  # type: ignore[assignment]
+    _request_ids: "count[int]" = field(default_factory=count)
+    _seeds: "count[int]" = field(default_factory=count)
+
+    def replica(self) -> Engine:
+        """Return another engine over the same storage, as a restarted or second process would have."""
+        store = Store(
+            store_id=STORE,
+            platform=self.platform,
+            platform_adapter="fake",
+            gateway=self.gateway,
+            gateway_adapter="fake",
+            payment_methods=frozenset({METHOD}),
+            terms=self.terms,
+        )
+        return Engine(
+            storage=self.storage,
+            stores={STORE: store},
+            clock=self.clock,
+            random=Random(next(self._seeds)),
+            hooks=self.hooks,
+            policy=self.policy,
+        )
+
+    def authorized(self, order_id: str = "1", amount_minor: int = TOTAL, currency_code: str = "USD") -> str:
+        """Place an order and authorize its payment; return its id."""
+        reference = self.gateway.authorize(order_id, amount_minor, currency_code)
+        self._place(order_id, amount_minor, currency_code, PaymentStatus.AUTHORIZED, reference)
+        return order_id
+
+    def pending(self, order_id: str = "1", amount_minor: int = TOTAL, currency_code: str = "USD") -> str:
+        """Place an order whose authorization has no result yet; return its id."""
+        reference = self.gateway.place(order_id, amount_minor, currency_code)
+        self._place(order_id, amount_minor, currency_code, PaymentStatus.PENDING, reference)
+        return order_id
+
+    def _place(self, order_id: str, amount_minor: int, currency_code: str, status: PaymentStatus, reference) -> None:
+        self.platform.place(
+            order_id,
+            amount_minor,
+            currency_code,
+            method_name=METHOD,
+            status=status,
+            references=(reference,),
+        )
+
+    async def act(self, action: Action, order_id: str = "1", *, engine: Engine | None = None, **request) -> ActionResult:
+        """Run an action, with a fresh request id unless one is given."""
+        request_id = request.pop("request_id", None) or f"request-{next(self._request_ids)}"
+        asked = ActionRequest(store=STORE, order_id=order_id, action=action, request_id=request_id, **request)
+        return await (engine or self.engine).run_action(asked)
+
+    async def capture(self, order_id: str = "1", **request) -> ActionResult:
+        """Capture."""
+        return await self.act(Action.CAPTURE, order_id, **request)
+
+    async def refund(self, order_id: str = "1", **request) -> ActionResult:
+        """Refund."""
+        return await self.act(Action.REFUND, order_id, **request)
+
+    async def void(self, order_id: str = "1", **request) -> ActionResult:
+        """Void."""
+        return await self.act(Action.VOID, order_id, **request)
+
+    async def view(self, order_id: str = "1") -> PaymentView:
+        """Return the payment as callers see it."""
+        return await self.engine.get_payment(STORE, order_id)
+
+    async def events(self, order_id: str = "1") -> list[Event]:
+        """Return the payment's whole history, having checked its chain."""
+        events = (await self.engine.list_events(STORE, order_id, 1000, "")).items
+        assert chain_break(events) is None
+        return events
+
+
+@asynccontextmanager
+async def world(
+    tmp_path: Path,
+    *,
+    capture_mode: CaptureMode = CaptureMode.AUTHORIZE_THEN_CAPTURE,
+    partial: bool = False,
+    policy: EnginePolicy | None = None,
+    started: bool = True,
+) -> AsyncIterator[World]:
+    """Open a world. ``started=False``: without the engine's background work, for tests that want to be alone."""
+    clock = VirtualClock()
+    storage = open_storage(f"sqlite:///{tmp_path / 'payment-actions.db'}")
+    await storage.start()
+    here = World(
+        clock=clock,
+        gateway=InMemoryGateway(clock.now),
+        platform=InMemoryPlatform(clock.now),
+        storage=storage,
+        hooks=RecordingHooks(),
+        terms=Terms(capture_mode, partial_capture=partial, partial_refund=partial),
+        policy=policy or EnginePolicy(discovery_seconds=0),
+    )
+    here.engine = here.replica()
+    if started:
+        await here.engine.start()
+    try:
+        yield here
+    finally:
+        await here.engine.stop(grace_seconds=1)
+        await storage.aclose()
+
+
+def seconds(value: float) -> timedelta:
+    """Return a span."""
+    return timedelta(seconds=value)

@@ -128,6 +128,8 @@ def _judge(payment: Payment, operation: Operation | None, terms: Terms, action: 
         return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, why)
     if action is Action.CAPTURE and not terms.partial_capture and payment.order_total_minor != payment.authorized_minor:
         return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, _total_changed_message(payment))
+    if action is Action.CAPTURE and _capturable(payment) == 0:
+        return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, _nothing_left_message(payment))
     return _offer(payment, terms, action)
 
 
@@ -160,7 +162,7 @@ def _offer(payment: Payment, terms: Terms, action: Action) -> Offer:
 def _capturable(payment: Payment) -> int:
     # The order may have become cheaper since it was authorized: the buyer never pays more than the order says.
     ceiling = min(payment.authorized_minor, payment.order_total_minor)
-    return max(ceiling - payment.captured_minor, 0) or payment.authorized_minor - payment.captured_minor
+    return max(ceiling - payment.captured_minor, 0)
 
 
 def resolve_amount(offer: Offer, amount_minor: int | None, currency_code: str | None) -> int:
@@ -218,3 +220,9 @@ def _total_changed_message(payment: Payment) -> str:
         f"The order's total is {total}, but {authorized} is authorized, and only the whole order amount can be"
         " captured. Void this order and have the customer place it again."
     )
+
+
+def _nothing_left_message(payment: Payment) -> str:
+    total = format_amount(payment.order_total_minor, payment.currency_code)
+    captured = format_amount(payment.captured_minor, payment.currency_code)
+    return f"The order's total is {total} and {captured} is captured already. Void what is left."

@@ -1,6 +1,6 @@
 """Money as integers of minor units, and the ISO 4217 exponents that give them meaning."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Final
 
 # ISO 4217, list one: the codes in use, by the digits of their minor unit.
@@ -11,7 +11,7 @@ _CODES_BY_DIGITS: Final = {
     CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR
     JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN
     NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP
-    SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER ZAR ZMW ZWG
+    SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG
     """,
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
@@ -22,6 +22,9 @@ EXPONENTS: Final = {code: digits for digits, codes in _CODES_BY_DIGITS.items() f
 
 # Far above any order, far below what a 64-bit column holds; a larger number is a mistake, not a price.
 AMOUNT_MINOR_MAX: Final = 10**15
+
+# The default context rounds at 28 digits, and overflows with an error that is no ValueError.
+_EXACT: Final = Context(traps=[InvalidOperation, Inexact])
 
 
 def exponent(currency_code: str) -> int:
@@ -43,9 +46,11 @@ def to_minor(amount: str | Decimal, currency_code: str) -> int:
     :raises ValueError: not a finite number, finer than the minor unit, out of bounds, or an unknown currency.
     """
     try:
-        scaled = Decimal(amount).scaleb(exponent(currency_code))
+        scaled = Decimal(amount).scaleb(exponent(currency_code), _EXACT)
     except InvalidOperation:
         raise ValueError(f"{amount!r} is not a decimal amount") from None
+    except Inexact:
+        raise ValueError(f"{amount!r} is no amount that {currency_code} can express") from None
     if not scaled.is_finite():
         raise ValueError(f"{amount!r} is not a finite amount")
     if abs(scaled) > AMOUNT_MINOR_MAX:

@@ -192,7 +192,10 @@ class Payment:
     def shows_done(self, operation: Operation) -> bool:
         """Tell whether what ``operation`` wants is already so, whoever did it."""
         if operation.action is Action.VOID:
-            return self.status is PaymentStatus.VOIDED
+            # Of a payment that was captured in part, only the rest is given up: it ends as CAPTURED.
+            kept_apart = self.captured_minor + operation.amount_minor <= self.authorized_minor
+            rest_is_void = self.captured_minor > 0 and self.status is not PaymentStatus.PARTIALLY_CAPTURED
+            return self.status is PaymentStatus.VOIDED or (rest_is_void and kept_apart)
         return self.done_minor(operation.action) >= operation.base_minor + operation.amount_minor
 
 

@@ -1,4 +1,4 @@
-"""What an adapter raises. Each error answers two questions: did it happen, and may it be sent again?
+"""What an adapter raises. Each error answers two questions: did it happen, and may it be repeated.
 
 AdapterError
 ├── SettingsError                   the store's settings are wrong; nothing was tried

@@ -62,7 +62,7 @@ def payment_actions_gateways() -> Mapping[str, GatewayFactory]:
 
 
 @hookspec
-def payment_actions_review(request: ReviewRequest) -> str | None:
+def payment_actions_review(request: ReviewRequest) -> str | None:  # noqa: ARG001 - a specification has no body
     """Refuse an action, or let it be.
 
     Called for every action that the rules offer, both when a payment is shown and when the action starts, always with

@@ -77,9 +77,7 @@ class StorePlatform(Protocol):
         """
         ...
 
-    async def list_orders(
-        self, *, changed_after: datetime | None, page_token: str, page_size: int
-    ) -> OrderPage:
+    async def list_orders(self, *, changed_after: datetime | None, page_token: str, page_size: int) -> OrderPage:
         """Return orders changed at or after a time, oldest change first; None: all.
 
         :param page_token: from the page before; empty for the first.

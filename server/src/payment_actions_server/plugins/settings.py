@@ -13,7 +13,7 @@ STRICT = ConfigDict(extra="forbid", strict=True)
 """For a frozen dataclass's ``__pydantic_config__``: unknown keys and wrong types are errors."""
 
 
-def _refuse_inline(value: Any, handler: Any) -> SecretStr:
+def _refuse_inline(value: Any, handler: Any) -> SecretStr:  # noqa: ARG001 - pydantic's signature
     if isinstance(value, SecretStr) and value.get_secret_value():
         return value
     raise ValueError('a secret is not written here; give { env = "NAME" } or { file = "path" }')

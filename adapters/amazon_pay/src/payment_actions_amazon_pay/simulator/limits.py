@@ -33,7 +33,7 @@ def authorizations_of(world: World, order: OrderReference) -> list[Authorization
 
 
 def captured(world: World, authorization: Authorization) -> Money:
-    """Return what an authorization shows as CapturedAmount: money that has moved, so nothing while Pending."""
+    """Return what an authorization shows as CapturedAmount: what has moved, so nothing while Pending."""
     moved = (State.COMPLETED, State.CLOSED)
     return _total(authorization.amount.currency, captures_of(world, authorization), moved)
 

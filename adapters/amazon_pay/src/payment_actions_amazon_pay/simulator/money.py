@@ -29,8 +29,8 @@ class Money(NamedTuple):
 def parse_money(amount: str, currency: str) -> Money:
     """Return what a caller wrote as an amount above zero.
 
-    :raises Refusal: CurrencyUnsupported, or InvalidParameterValue for an amount that is no plain decimal, is zero,
-        or has digits that the currency does not have (``100.00`` JPY is refused, not read as 100).
+    :raises Refusal: CurrencyUnsupported, or InvalidParameterValue for an amount that is no plain decimal, is
+        zero, or has digits that the currency does not have (``100.00`` JPY is refused, not read as 100).
     """
     digits = MINOR_DIGITS.get(currency)
     if digits is None:

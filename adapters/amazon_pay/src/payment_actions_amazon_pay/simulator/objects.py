@@ -41,6 +41,12 @@ class Status:
     update_time: datetime
 
 
+def pending(now: datetime, outcome: Outcome | None = None) -> Status:
+    """Return the status in which every transaction begins; a warning about the buyer shows at once."""
+    warned = outcome is not None and outcome.reason is Reason.STOP_SHIPMENT
+    return Status(State.PENDING, Reason.STOP_SHIPMENT if warned else Reason.NONE, "", now)
+
+
 @dataclass(kw_only=True)
 class _Object:
     """What all four kinds have."""

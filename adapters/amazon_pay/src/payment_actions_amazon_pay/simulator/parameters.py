@@ -82,12 +82,20 @@ class Parameters:
             raise Refusal(Code.INVALID_PARAMETER_VALUE, f"{name} must be true or false, not {value!r}.")
         return _FLAGS[value]
 
-    def minutes(self, name: str, default: int, most: int) -> int:
-        """Return an optional number of minutes, 0 to ``most``.
+    def note(self, name: str) -> str:
+        """Return an optional note of the seller's, at most 255 characters."""
+        return self.text(name, 255)
+
+    def soft_descriptor(self) -> str:
+        """Return what the buyer's statement is to show after Amazon's name, at most 16 characters."""
+        return self.text("SoftDescriptor", 16)
+
+    def minutes(self, name: str, most: int) -> int:
+        """Return an optional number of minutes, 0 to ``most``; left out, it is ``most``.
 
         UNCONFIRMED: one sibling page allows steps of 5 only; so do we.
         """
-        value = self._values.get(name, str(default))
+        value = self._values.get(name, str(most))
         if not value.isdecimal() or int(value) > most or int(value) % 5:
             message = f"{name} must be 0 to {most} minutes in steps of 5, not {value!r}."
             raise Refusal(Code.INVALID_PARAMETER_VALUE, message)
@@ -96,8 +104,8 @@ class Parameters:
     def target(self, world: World, sort: type[T]) -> T:
         """Return the object that the call names, if it is the caller's and of this environment.
 
-        :raises Refusal: InternalServerError for an id of the other environment, as Amazon's retry table has it;
-            InvalidOrderReferenceId or InvalidTransactionId for an unknown id, another seller's, or another sort's.
+        :raises Refusal: InternalServerError for an id of the other environment, as in Amazon's retry table;
+            InvalidOrderReferenceId or InvalidTransactionId for an id unknown, another seller's or sort's.
         """
         name, code = _ID_PARAMETERS[sort]
         object_id = self.required(name)

@@ -33,8 +33,8 @@ class Code(StrEnum):
     UNAUTHORIZED_ACCESS = "UnauthorizedAccess"
 
 
-# The HTTP number of each code. UNCONFIRMED ones carry the value that the reference expects; callers are told to
-# branch on the code, never on the number.
+# The HTTP number of each code. UNCONFIRMED ones carry the value that the reference expects; callers are told
+# to branch on the code, never on the number.
 HTTP_STATUS: Final = {
     Code.CAPTURE_NOT_REFUNDABLE: 405,
     Code.CONSTRAINTS_EXIST: 400,  # The EU page; another page says 404.

@@ -15,8 +15,8 @@ def replayed(
     It is looked for before the target's status, so that a replay of the Capture that closed its authorization
     still gets its capture. UNCONFIRMED: the transaction is shown as it is now, not as it was at first.
 
-    :raises Refusal: DuplicateRequest if the id came with other parameters, compared as written (``5.0`` is not
-        ``5.00``, UNCONFIRMED); DuplicateReferenceId if it belongs to another object or another operation.
+    :raises Refusal: DuplicateRequest if the id came with other parameters, compared as written (``5.0`` is
+        not ``5.00``, UNCONFIRMED); DuplicateReferenceId if it belongs to another object or operation.
     """
     use = world.references.get((parameters.seller_id, parameters.environment, reference_id))
     if use is None:

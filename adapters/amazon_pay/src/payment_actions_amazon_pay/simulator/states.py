@@ -133,7 +133,7 @@ class Permit(NamedTuple):
 
 
 PERMITS: Final = {
-    # UNCONFIRMED for Confirm on an Open order reference: refused, so that a lost reply cannot be papered over.
+    # UNCONFIRMED for Confirm on an Open order reference: refused, so that a lost reply is not papered over.
     "SetOrderReferenceDetails": Permit(
         Kind.ORDER_REFERENCE, frozenset({State.DRAFT}), Code.ORDER_REFERENCE_NOT_MODIFIABLE
     ),

@@ -77,7 +77,7 @@ class World:
         self.effects: list[Effect] = []
         #: Kinds whose Pending objects wait for ``release`` instead of for the clock.
         self.held: set[Kind] = set()
-        #: What the control interface has planned for the next calls, by action; a simulation string wins over it.
+        #: What the control interface plans for the next calls, by action; a simulation string wins over it.
         self.planned: defaultdict[str, deque[Outcome]] = defaultdict(deque)
         self._due = due
         self._notify = notify
@@ -87,7 +87,7 @@ class World:
         self._changed: dict[str, PaymentObject] = {}
 
     def turn_to(self, target: datetime) -> None:
-        """Let time pass up to ``target``: what is due in between happens in due order, each at its own time."""
+        """Let time pass up to ``target``: what is due by then happens in due order, each at its own time."""
         while self._agenda and self._agenda[0].time <= target:
             entry = heapq.heappop(self._agenda)
             if entry.task is Task.RESULT and self.objects[entry.object_id].kind in self.held:
@@ -106,8 +106,12 @@ class World:
             heapq.heappush(self._agenda, entry)
 
     def schedule(self, task: Task, object_id: str, time: datetime) -> None:
-        """Put something on the agenda. Nothing is ever taken off: a handler looks whether it still applies."""
+        """Put something on the agenda; it is never taken off: its handler looks whether it still applies."""
         heapq.heappush(self._agenda, Entry(time, next(self._numbers), task, object_id))
+
+    def take_planned(self, action: str) -> Outcome | None:
+        """Return the outcome planned for the next call of ``action``, if there is one."""
+        return self.planned[action].popleft() if self.planned[action] else None
 
     @property
     def next_due_time(self) -> datetime | None:
@@ -143,13 +147,12 @@ class World:
     def flush(self) -> None:
         """Announce what the operation that just ended has changed, each object once, as it is now.
 
-        Amazon's samples show one notification for a CaptureNow authorization, already Closed. An object that an
-        operation leaves Pending is not announced: its state has not changed since it came to be.
+        Amazon's samples show one notification for a CaptureNow authorization, already Closed. An object that
+        is created and stays Pending is not announced: its state has not changed since it came to be.
         """
         changed, self._changed = self._changed, {}
         for thing in changed.values():
-            if thing.status.state is not State.PENDING:
-                self._notify(thing)
+            self._notify(thing)
 
     def find(self, object_id: str, sort: type[T]) -> T | None:
         """Return the object of that id if it is of that sort."""
@@ -164,22 +167,20 @@ class World:
 
     def new_order_reference_id(self, environment: Environment, region_number: str) -> str:
         """Return an unused id such as ``S01-1234567-1234567``."""
-        return self._unused(
-            lambda: f"{environment.id_letter}{region_number}-{_digits(7)}-{_digits(7)}",
-        )
+        while (new := f"{environment.id_letter}{region_number}-{_digits(7)}-{_digits(7)}") in self.objects:
+            continue
+        return new
 
     def new_transaction_id(self, order_reference_id: str, kind: Kind) -> str:
         """Return an unused id such as ``S01-1234567-1234567-A123456``.
 
-        All of Amazon's samples give a CaptureNow authorization and its capture the same six digits, but nothing
-        promises it: here they differ, so that nobody can derive one id from the other.
+        All of Amazon's samples give a CaptureNow authorization and its capture the same six digits, but
+        nothing promises it: here no two transactions of an order share them, so nobody can derive one id.
         """
-        return self._unused(lambda: f"{order_reference_id}-{SUFFIX_LETTERS[kind]}{_digits(6)}")
-
-    def _unused(self, make: Callable[[], str]) -> str:
-        taken = {thing_id.replace("-C", "-A") for thing_id in self.objects}
-        candidates = (make() for _ in range(1000))
-        return next(new for new in candidates if new.replace("-C", "-A") not in taken)
+        taken = {thing_id[-6:] for thing_id in self.objects if thing_id.startswith(f"{order_reference_id}-")}
+        while (digits := _digits(6)) in taken:
+            continue
+        return f"{order_reference_id}-{SUFFIX_LETTERS[kind]}{digits}"
 
 
 def _digits(count: int) -> str:

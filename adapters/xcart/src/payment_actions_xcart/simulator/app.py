@@ -35,7 +35,7 @@ def create_app(tokens: Tokens, keys: Keys) -> ASGIApp:
         *LegacyApi(shop, keys).routes(),
         *Control(shop, faults).routes(),
     ]
-    return _RequestLog(Faults(Starlette(routes=routes), faults), shop)
+    return _RequestLog(Faults(Starlette(routes=routes), faults, shop), shop)
 
 
 class _RequestLog:
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Uvicorn raises the signal again once it has shut down in good order; then this handler ends the process.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    listener = socket.create_server((options.host, options.port))
+    listener = _listen(options.host, options.port)
     app = create_app(
         Tokens(read=options.read_token, write=options.write_token),
         Keys(read=options.read_key, write=options.key),
@@ -101,11 +101,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asyncio.run(_Server(config).serve(sockets=[listener]))
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # Named, not 0: asyncio sets TCP_NODELAY only on sockets that say they are TCP, and without it every
+    # answer waits 40 ms for the client's delayed acknowledgement.
+    listener = socket.socket(family, kind, protocol or socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(address)
+    listener.listen(128)
+    return listener
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="payment-actions-xcart-simulator",
-        description="A simulated X-Cart 5 shop: the 5.5 REST API, the 5.0-5.4 REST API and a control interface."
-        " Prints one JSON line, {\"url\": ...}, when ready. The default tokens and keys are for development only.",
+        description="A simulated X-Cart 5 shop: the REST APIs of 5.5 and of 5.0-5.4, and a control interface."
+        ' Prints one JSON line, {"url": ...}, when ready. The default tokens are for development only.',
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")

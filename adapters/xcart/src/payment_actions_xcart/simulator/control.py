@@ -1,6 +1,7 @@
 """The control interface, ``/control/``: what a test or a demo does to the shop from behind the counter."""
 
 import ipaddress
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -13,15 +14,18 @@ from . import vocabulary as words
 from .faults import KINDS, Fault
 from .shop import InvalidArgument, Order, OrderMissing, Shop
 
-_ORDER_FIELDS = frozenset(
-    ["order_number", "total", "currency", "payment_method_name", "payment_method_code", "email", "storage"]
-    + ["payment_status", "shipping_status", "amazon", "backend_transactions"]
-    + ["transaction_status_is_method_name"]
-)
-_UPDATE_FIELDS = frozenset(
-    ["payment_status", "shipping_status", "amazon", "backend_transactions", "storage", "total"]
-)
-_FAULT_FIELDS = frozenset(["kind", "count", "method", "path", "delay_seconds"])
+_CHANGEABLE = frozenset({"payment_status", "shipping_status", "amazon", "backend_transactions", "storage", "total"})
+_ORDER_FIELDS = _CHANGEABLE | {
+    "order_number",
+    "currency",
+    "payment_method_name",
+    "payment_method_code",
+    "email",
+    "create_date",
+    "update_date",
+    "transaction_status_is_method_name",
+}
+_FAULT_FIELDS = frozenset({"kind", "count", "method", "path", "delay_seconds"})
 
 
 class Control:
@@ -48,7 +52,7 @@ class Control:
         ]
         return [Route(path, _guarded(handler), methods=[method]) for method, path, handler in table]
 
-    async def _list(self, request: Request) -> Any:
+    async def _list(self, _request: Request) -> Any:
         return [self._order_json(order) for order in self._shop.orders.values()]
 
     async def _create(self, request: Request) -> Any:
@@ -61,16 +65,16 @@ class Control:
     async def _update(self, request: Request) -> Any:
         """Change an order as the checkout module, or X-Cart's own admin, would."""
         order = self._shop.order(request.path_params["id"])
-        update_order(self._shop, order, await _object(request, _UPDATE_FIELDS))
+        update_order(self._shop, order, await _object(request, _CHANGEABLE))
         return self._order_json(order)
 
-    async def _writes(self, request: Request) -> Any:
+    async def _writes(self, _request: Request) -> Any:
         return [write.as_json() for write in self._shop.writes]
 
-    async def _requests(self, request: Request) -> Any:
+    async def _requests(self, _request: Request) -> Any:
         return list(self._shop.requests)
 
-    async def _list_faults(self, request: Request) -> Any:
+    async def _list_faults(self, _request: Request) -> Any:
         return {"pending": [fault.as_json() for fault in self._faults], "kinds": KINDS}
 
     async def _add_fault(self, request: Request) -> Any:
@@ -82,11 +86,11 @@ class Control:
         self._faults.append(fault)
         return fault.as_json()
 
-    async def _clear_faults(self, request: Request) -> Any:
+    async def _clear_faults(self, _request: Request) -> Any:
         self._faults.clear()
         return {}
 
-    async def _reset(self, request: Request) -> Any:
+    async def _reset(self, _request: Request) -> Any:
         self._shop.reset()
         self._faults.clear()
         return {}
@@ -110,22 +114,25 @@ class Control:
 
 def create_order(shop: Shop, given: Mapping[str, Any]) -> Order:
     """Place the order that ``given`` describes; everything has a default."""
-    method_code = given.get("payment_method_code", "PayWithAmazon")
+    method_code = _text(given, "payment_method_code", "PayWithAmazon")
     fields = {
         "total": _amount(given.get("total", "129.90")),
-        "currency": given.get("currency", "EUR"),
+        "currency": _text(given, "currency", "EUR"),
         "method_code": method_code,
-        "method_name": given.get("payment_method_name", _method_name(method_code)),
+        "method_name": _text(given, "payment_method_name", _method_name(method_code)),
         "payment_status": _one_of(given.get("payment_status", "A"), words.PAYMENT_STATUSES),
         "shipping_status": _one_of(given.get("shipping_status", "N"), words.SHIPPING_STATUSES),
-        "email": given.get("email", "buyer@example.com"),
+        "email": _text(given, "email", "buyer@example.com"),
         "storage": _one_of(given.get("storage", "order_details"), words.STORAGE_STYLES),
         "amazon": _amazon(given.get("amazon", {})),
         "transaction_status_is_method_name": bool(given.get("transaction_status_is_method_name", False)),
+        "date": _timestamp(given, "create_date"),
+        "renewed": _timestamp(given, "update_date"),
     }
     rows = _backend_rows(given.get("backend_transactions", []))
-    order = shop.create(fields | {"number": given.get("order_number")})
-    shop.add_backend(order, rows)
+    number = _text(given, "order_number", "") if "order_number" in given else None
+    order = shop.create(fields | {"number": number})
+    order.backend = shop.backend_transactions(rows)
     return order
 
 
@@ -140,7 +147,9 @@ def update_order(shop: Shop, order: Order, given: Mapping[str, Any]) -> None:
         _one_of(code, words.PAYMENT_STATUSES if name == "payment_status" else words.SHIPPING_STATUSES)
     order.amazon.update(amazon)
     order.storage, order.total = storage, total
-    shop.add_backend(order, rows)
+    if rows:
+        order.backend += shop.backend_transactions(rows)
+        order.renewed = int(time.time())
     for name, code in statuses.items():
         shop.write_status(order, name, code, who="checkout module", via="checkout")
 
@@ -190,10 +199,24 @@ def _amount(value: Any) -> Decimal:
     return amount
 
 
+def _timestamp(given: Mapping[str, Any], name: str) -> int:
+    value = given.get(name, int(time.time()))
+    if not isinstance(value, int):
+        raise InvalidArgument(f"{name} is a number of seconds since 1970")
+    return value
+
+
 def _one_of(value: Any, known: Iterable[str]) -> str:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise InvalidArgument(f"'{value}' is none of {', '.join(sorted(known))}")
-    return str(value)
+    return value
+
+
+def _text(given: Mapping[str, Any], name: str, default: str) -> str:
+    value = given.get(name, default)
+    if not isinstance(value, str) or not value:
+        raise InvalidArgument(f"{name} is a text")
+    return value
 
 
 def _amazon(given: Any) -> dict[str, str]:
@@ -204,6 +227,8 @@ def _amazon(given: Any) -> dict[str, str]:
 
 
 def _backend_rows(given: Any) -> list[dict[str, Any]]:
+    if not isinstance(given, list) or not all(isinstance(row, dict) for row in given):
+        raise InvalidArgument("backend_transactions is a list of objects with type, value, status")
     return [
         {
             "type": _one_of(row.get("type"), words.BACKEND_TYPES),

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .rest import problem, unauthorized
-from .shop import InvalidArgument
+from .shop import InvalidArgument, Shop
 
 #: Kind of fault -> what it does.
 KINDS: Final = {
@@ -17,6 +17,7 @@ KINDS: Final = {
     "500": "answers 500; the shop does nothing",
     "slow": "waits delay_seconds, then works as usual",
     "lose_answer": "executes the request, then drops the connection instead of answering",
+    "lose_write_answer": "the same, of the next request that writes a status; others are answered",
     "401": "refuses the token (5.5: 401) or the key (5.0-5.4: 403)",
 }
 
@@ -36,7 +37,9 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise InvalidArgument(f"kind is one of {', '.join(KINDS)}")
-        if not 0 <= self.delay_seconds <= _DELAY_SECONDS_MAX:
+        if not isinstance(self.count, int) or self.count < 0:
+            raise InvalidArgument("count is a number of requests; 0 is until removed")
+        if not isinstance(self.delay_seconds, int | float) or not 0 <= self.delay_seconds <= _DELAY_SECONDS_MAX:
             raise InvalidArgument(f"delay_seconds is 0 to {_DELAY_SECONDS_MAX:g}")
 
     def matches(self, scope: Mapping[str, Any]) -> bool:
@@ -51,17 +54,21 @@ class Fault:
 class Faults:
     """ASGI middleware over both APIs; the control interface itself never fails."""
 
-    def __init__(self, app: ASGIApp, pending: list[Fault]) -> None:
+    def __init__(self, app: ASGIApp, pending: list[Fault], shop: Shop) -> None:
         self._app = app
         self._pending = pending
+        self._shop = shop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or do to it what the first fault that matches says."""
         if scope["type"] != "http" or not scope["path"].startswith(("/api", "/admin.php")):
             return await self._app(scope, receive, send)
-        fault = self._take(scope)
+        fault = next((fault for fault in self._pending if fault.matches(scope)), None)
         if fault is None:
             return await self._app(scope, receive, send)
+        if fault.kind == "lose_write_answer":
+            return await self._lose_write(fault, scope, receive, send)
+        self._use(fault)
         if fault.kind == "down":
             return await _drop(scope)
         if fault.kind == "lose_answer":
@@ -72,14 +79,26 @@ class Faults:
             return await self._app(scope, receive, send)
         return await _refusal(fault.kind, scope)(scope, receive, send)
 
-    def _take(self, scope: Scope) -> Fault | None:
-        for fault in self._pending:
-            if fault.matches(scope):
-                if fault.count == 1:
-                    self._pending.remove(fault)
-                fault.count = max(fault.count - 1, 0)
-                return fault
+    async def _lose_write(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hold the answer back until it is known whether the request wrote: only the shop can tell."""
+        answer: list[Message] = []
+        writes = len(self._shop.writes)
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
+        await self._app(scope, receive, keep)
+        if len(self._shop.writes) > writes:
+            self._use(fault)
+            return await _drop(scope)
+        for message in answer:
+            await send(message)
         return None
+
+    def _use(self, fault: Fault) -> None:
+        if fault.count == 1:
+            self._pending.remove(fault)
+        fault.count = max(fault.count - 1, 0)
 
 
 def _refusal(kind: str, scope: Scope) -> Response:

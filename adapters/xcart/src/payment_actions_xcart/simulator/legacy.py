@@ -1,4 +1,4 @@
-"""The API of X-Cart 5.0-5.4: ``/admin.php?target=RESTAPI``, module ``XC\\RESTAPI``.
+r"""The API of X-Cart 5.0-5.4: ``/admin.php?target=RESTAPI``, module ``XC\RESTAPI``.
 
 Source of the behaviour: the module's controller and schemas (``Controller/Admin/RESTAPI.php``,
 ``Core/Schema/{ASchema,Native,Complex}.php``, ``Model/AEntity.php``).
@@ -120,9 +120,12 @@ async def _input(request: Request) -> dict[str, Any]:
     body = await request.body()
     if request.headers.get("content-type", "").startswith("application/json"):
         try:
-            return _nested(pairs) | json.loads(body or b"{}")
-        except (ValueError, TypeError):
-            raise _Refused(400, "Input data is incorrect") from None
+            given = json.loads(body or b"{}")
+        except ValueError:
+            given = None
+        if not isinstance(given, dict):
+            raise _Refused(400, "Input data is incorrect")
+        return _nested(pairs) | given
     return _nested(pairs + parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
 
 

@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from starlette.requests import Request
@@ -20,6 +21,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 _PAGE_SIZE_DEFAULT = 30
 _PAGE_SIZE_MAX = 100
+_SORTABLE = {"order[lastRenewDate]": "renewed", "order[date]": "date"}
 
 
 def problem(status: int, detail: str) -> JSONResponse:
@@ -107,9 +109,9 @@ class RestApi:
     async def _list(self, request: Request) -> Response:
         page, size = _paging(request.query_params)
         found = [order for order in self._shop.orders.values() if _matches(order, request)]
-        for name, attribute in (("order[lastRenewDate]", "renewed"), ("order[date]", "date")):
-            if direction := request.query_params.get(name):
-                found.sort(key=lambda o, a=attribute: getattr(o, a), reverse=direction.lower() == "desc")  # type: ignore[misc]
+        for name, direction in reversed(request.query_params.multi_items()):  # the first one named weighs most
+            if name in _SORTABLE:
+                found.sort(key=attrgetter(_SORTABLE[name]), reverse=direction.lower() == "desc")
         start = (page - 1) * size
         return JSONResponse([order_json(order) for order in found[start : start + size]])
 

@@ -104,14 +104,12 @@ class Shop:
 
     def create(self, fields: Mapping[str, Any]) -> Order:
         """Place an order with ``fields`` (checked by the control interface) and return it."""
-        order_id, now = len(self.orders) + 1, int(time.time())
+        order_id = len(self.orders) + 1
         number = fields.get("number") or f"{order_id:05d}"
         if any(order.number == number for order in self.orders.values()):
             raise InvalidArgument(f"Order number {number} is taken")
         rest = {name: value for name, value in fields.items() if name != "number"}
-        order = Order(
-            id=order_id, number=number, transaction_id=self.next_id(), date=now, renewed=now, **rest
-        )
+        order = Order(id=order_id, number=number, transaction_id=self.next_id(), **rest)
         self.orders[order_id] = order
         return order
 
@@ -129,7 +127,10 @@ class Shop:
         raise OrderMissing(f"Order with number {number} not found")
 
     def write_status(self, order: Order, field_name: str, code: str, *, who: str, via: str) -> None:
-        """Set a status and nothing else: no transaction row, no gateway call, one history line if it changed."""
+        """Set a status and nothing else: no transaction row, no gateway call.
+
+        A change adds a line to the order's history; the write itself is logged in any case.
+        """
         known = words.PAYMENT_STATUSES if field_name == "payment_status" else words.SHIPPING_STATUSES
         if code not in known:
             raise InvalidArgument(f"Status code '{code}' is invalid")
@@ -145,11 +146,10 @@ class Shop:
             order.renewed = now
             order.history.append(self._history_line(write))
 
-    def add_backend(self, order: Order, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append gateway calls that X-Cart's own admin made, e.g. a partial refund."""
+    def backend_transactions(self, rows: Iterable[Mapping[str, Any]]) -> list[BackendTransaction]:
+        """Return gateway calls that X-Cart's own admin made just now, e.g. a partial refund."""
         now = int(time.time())
-        order.backend += [BackendTransaction(id=self.next_id(), date=now, **row) for row in rows]
-        order.renewed = now
+        return [BackendTransaction(id=self.next_id(), date=now, **row) for row in rows]
 
     def _history_line(self, write: StatusWrite) -> dict[str, Any]:
         noun = write.field.replace("_", " ")

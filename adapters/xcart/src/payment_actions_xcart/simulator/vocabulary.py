@@ -26,8 +26,23 @@ SHIPPING_STATUSES: Final = {
 }
 
 BACKEND_TYPES: Final = frozenset(
-    ["auth", "sale", "capture", "capturePart", "captureMulti", "void", "voidPart", "voidMulti"]
-    + ["refund", "refundPart", "refundMulti", "getInfo", "accept", "decline", "test"]
+    {
+        "auth",
+        "sale",
+        "capture",
+        "capturePart",
+        "captureMulti",
+        "void",
+        "voidPart",
+        "voidMulti",
+        "refund",
+        "refundPart",
+        "refundMulti",
+        "getInfo",
+        "accept",
+        "decline",
+        "test",
+    }
 )
 BACKEND_STATUSES: Final = frozenset("IPSWF")
 

@@ -1,0 +1,95 @@
+"""Reading X-Cart's JSON: fields by any of their spellings, and errors that say which one is missing."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from payment_actions_server.plugins import AdapterError
+
+_UNFINISHED = frozenset("ICF")  # initialised, cancelled, failed: an attempt that did not pay the order
+
+
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """Return ``value`` if it is an object."""
+    if not isinstance(value, dict):
+        raise AdapterError(f"X-Cart's answer has no usable {what}")
+    return value
+
+
+def rows(value: Any) -> Sequence[Mapping[str, Any]]:
+    """Return the objects in a list; nothing where there is no list."""
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def pick(source: Mapping[str, Any], *spellings: str) -> Any:
+    """Return the first field that is there and not null; None without one."""
+    return next((source[name] for name in spellings if source.get(name) is not None), None)
+
+
+def text(source: Mapping[str, Any], *spellings: str) -> str:
+    """Return a field as text; empty without one."""
+    value = pick(source, *spellings)
+    return str(value).strip() if isinstance(value, str | int) else ""
+
+
+def required(source: Mapping[str, Any], *spellings: str) -> str:
+    """Return a field as text that an order cannot be without."""
+    found = text(source, *spellings)
+    if not found:
+        raise AdapterError(f"X-Cart's answer has no usable {spellings[0]}")
+    return found
+
+
+def decimal(source: Mapping[str, Any], *spellings: str) -> Decimal:
+    """Return an amount. The parser has made a fraction a Decimal; a binary float never existed."""
+    value = pick(source, *spellings)
+    try:
+        if isinstance(value, Decimal | int | str) and not isinstance(value, bool):
+            return Decimal(value)
+    except InvalidOperation:
+        pass
+    raise AdapterError(f"X-Cart's answer has no usable {spellings[0]}")
+
+
+def code_of(value: Any) -> str:
+    """Return the code of a status or currency, which is an object with a code or the bare code."""
+    return text(value, "code") if isinstance(value, dict) else str(value or "")
+
+
+def moment(value: Any) -> datetime | None:
+    """Return a time that is a number of seconds or ISO 8601; None where it is neither."""
+    try:
+        if isinstance(value, int):
+            return datetime.fromtimestamp(value, UTC)
+        parsed = datetime.fromisoformat(value)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def named(value: Any) -> Mapping[str, str]:
+    """Return name/value rows as a mapping; of rows with one name the last counts."""
+    return {text(row, "name"): text(row, "value") for row in rows(value) if text(row, "name")}
+
+
+def latest(transactions: Any) -> Mapping[str, Any]:
+    """Return the transaction that paid the order: the latest that was not abandoned; empty without any.
+
+    5.5 as published answers the method's name where the status belongs, so a status that is no known letter
+    says nothing.
+    """
+    found = rows(transactions)
+    paid = [row for row in found if text(row, "status") not in _UNFINISHED] or found
+    return max(paid, key=_age, default={})
+
+
+def _age(row: Mapping[str, Any]) -> tuple[float, int]:
+    when, number = moment(row.get("date")), text(row, "id", "transaction_id", "transactionId")
+    return (when.timestamp() if when else 0.0, int(number) if number.isdecimal() else 0)
+
+
+def backend_rows(transaction: Mapping[str, Any]) -> list[tuple[str, str, Decimal]]:
+    """Return type, status and value of what X-Cart itself did about a transaction."""
+    found = rows(pick(transaction, "backend_transactions", "backendTransactions"))
+    return [(text(row, "type"), text(row, "status"), decimal(row, "value")) for row in found]

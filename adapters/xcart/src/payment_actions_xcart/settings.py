@@ -1,0 +1,80 @@
+"""The adapter's table of a store's configuration."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from payment_actions_server.plugins import PaymentStatus, Secret, SettingsError, parse_settings
+
+_TIMEOUT_SECONDS_MAX = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How one X-Cart shop is reached, and what it calls the statuses."""
+
+    # Not STRICT: as it stands, `parse_settings` can make no dataclass of that configuration from a table.
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    url: str  #: Where the shop is, path included; ``api/`` or ``admin.php`` are appended.
+    api_key: Secret  #: 5.5: the read/write token of Settings -> API. 5.0-5.4: the REST API module's write key.
+    api: Literal["rest", "rest_legacy"] = "rest"  #: X-Cart 5.5, or 5.0-5.4.
+    statuses: dict[str, str] = field(default_factory=dict)  #: Our status -> the shop's code, where it differs.
+    timeout_seconds: float = 10.0  #: For one request as a whole.
+    allow_plain_http: bool = False  #: Loopback needs no permission.
+
+    def overrides(self) -> Mapping[PaymentStatus, str]:
+        """Return ``statuses`` by status."""
+        return {PaymentStatus(name): code for name, code in self.statuses.items()}
+
+
+def read_settings(table: Mapping[str, Any]) -> Settings:
+    """Return the settings in ``table``.
+
+    :raises SettingsError: names the first key that is missing, unknown or wrong.
+    """
+    settings = parse_settings(Settings, table)
+    _check_url(settings.url, allow_plain_http=settings.allow_plain_http)
+    _check_statuses(settings.statuses)
+    if not 0 < settings.timeout_seconds <= _TIMEOUT_SECONDS_MAX:
+        raise SettingsError("timeout_seconds", f"is above 0 and at most {_TIMEOUT_SECONDS_MAX:g}")
+    if not settings.api_key.get_secret_value().isascii() or _has_controls(settings.api_key.get_secret_value()):
+        raise SettingsError("api_key", "has characters that no X-Cart key has; is there a line break in its file?")
+    return settings
+
+
+def _check_url(url: str, *, allow_plain_http: bool) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # both raise for nonsense
+    except ValueError:
+        raise SettingsError("url", "is no address; give the shop's, such as https://shop.example/") from None
+    if parts.scheme not in ("https", "http") or not host:
+        raise SettingsError("url", "starts with https:// and a host name, such as https://shop.example/")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise SettingsError("url", "holds no user name, query or fragment; the key belongs in api_key")
+    if parts.scheme == "http" and not (allow_plain_http or _is_loopback(host)):
+        raise SettingsError("url", "would send the key over plain http; use https, or set allow_plain_http = true")
+
+
+def _check_statuses(statuses: Mapping[str, str]) -> None:
+    for name, code in statuses.items():
+        if name not in PaymentStatus.__members__:
+            known = ", ".join(PaymentStatus)
+            raise SettingsError(f"statuses.{name}", f"is no payment status; these are: {known}")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", code):
+            raise SettingsError(f"statuses.{name}", "is the code of one of the shop's payment statuses")
+
+
+def _has_controls(text: str) -> bool:
+    return any(not character.isprintable() for character in text)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

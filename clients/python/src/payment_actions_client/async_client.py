@@ -1,0 +1,140 @@
+"""The client for asyncio."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import grpc
+import grpc.aio
+
+from payment_actions.v1 import payment_actions_pb2_grpc
+from payment_actions_client import calls
+from payment_actions_client.calls import Call, Pages
+from payment_actions_client.connection import (
+    OPTIONS,
+    TARGET,
+    TIMEOUT_SECONDS,
+    Connection,
+    declared_by,
+)
+from payment_actions_client.retry import STREAM_SECONDS_MAX, Attempts, Lifeline, RetryPolicy
+from payment_actions_client.streams import Stream
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _unary(build: Callable[P, Call[T]]) -> Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, T]]:
+    def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+        return self._ask(build(*args, **kwargs))
+
+    return declared_by(build, method)
+
+
+def _paged(build: Callable[P, Pages[T]]) -> Callable[Concatenate["AsyncClient", P], AsyncIterator[T]]:
+    def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        return self._turn(build(*args, **kwargs))
+
+    return declared_by(build, method)
+
+
+def _streamed(build: Callable[P, Stream[T]]) -> Callable[Concatenate["AsyncClient", P], AsyncIterator[T]]:
+    def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        return self._follow(build(*args, **kwargs))
+
+    return declared_by(build, method)
+
+
+class AsyncClient:
+    """A connection to the service for one event loop. Close it, or use it in an ``async with`` block.
+
+    :param target: host:port of the service.
+    :param actor: in whose name to act, for the history.
+    :param timeout: seconds for one call, all its attempts together.
+    :param retry: how patient to be.
+    :param credentials: for TLS; None: no encryption, which suits loopback and nothing else.
+    """
+
+    def __init__(
+        self,
+        target: str = TARGET,
+        *,
+        actor: str = "",
+        timeout: float = TIMEOUT_SECONDS,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - an immutable value
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        self._connection = Connection(target=target, actor=actor, timeout=timeout, retry=retry, credentials=credentials)
+
+    @cached_property
+    def _channel(self) -> grpc.aio.Channel:
+        # Made at the first call, not in the constructor: it belongs to the event loop that is running then.
+        target, credentials = self._connection.target, self._connection.credentials
+        if credentials is None:
+            return grpc.aio.insecure_channel(target, OPTIONS)
+        return grpc.aio.secure_channel(target, credentials, OPTIONS)
+
+    @cached_property
+    def _stub(self) -> Any:
+        return payment_actions_pb2_grpc.PaymentActionsStub(self._channel)
+
+    async def close(self) -> None:
+        """End the connection; calls under way end with an error."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    get_payment = _unary(calls.get_payment)
+    list_payments = _paged(calls.list_payments)
+    capture = _unary(calls.capture)
+    void = _unary(calls.void)
+    refund = _unary(calls.refund)
+    refresh = _unary(calls.refresh)
+    get_operation = _unary(calls.get_operation)
+    resolve_operation = _unary(calls.resolve_operation)
+    list_events = _paged(calls.list_events)
+    watch_events = _streamed(calls.watch_events)
+    run_actions = _streamed(calls.run_actions)
+
+    async def _ask(self, call: Call[T]) -> T:
+        attempts = Attempts(call, self._connection.retry, self._connection.timeout)
+        send: Any = getattr(self._stub, call.rpc)
+        while True:  # Bounded: `failed` raises when the attempts or the time are used up.
+            try:
+                response = await send(call.request, timeout=attempts.seconds_left, metadata=self._connection.metadata)
+            except grpc.RpcError as error:
+                pause = attempts.failed(error)
+            else:
+                return call.result(response)
+            await asyncio.sleep(pause)
+
+    async def _turn(self, pages: Pages[T]) -> AsyncIterator[T]:
+        while pages.next is not None:
+            for item in pages.take(await self._ask(pages.next)):
+                yield item
+
+    async def _follow(self, stream: Stream[T]) -> AsyncIterator[T]:
+        lifeline = Lifeline(stream, self._connection.retry)
+        send: Any = getattr(self._stub, stream.rpc)
+        while not stream.done:
+            responses = send(stream.request, timeout=STREAM_SECONDS_MAX, metadata=self._connection.metadata)
+            lost: grpc.RpcError | None = None
+            try:
+                async for response in responses:
+                    lifeline.alive()
+                    for item in stream.take(response):
+                        yield item
+            except grpc.RpcError as error:
+                lost = error
+            finally:
+                responses.cancel()
+            if not stream.done:
+                await asyncio.sleep(lifeline.lost(lost))

@@ -1,0 +1,361 @@
+"""Wiring: the one place that knows every concrete class. Starts the service, and stops it."""
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+import structlog
+
+from payment_actions_server import __version__, log
+from payment_actions_server.config import Config, ConfigError, Problem, StoreConfig, closest, read_config
+from payment_actions_server.domain.decision import Terms
+from payment_actions_server.domain.errors import GatewayUnavailable, PaymentActionsError, PlatformUnavailable
+from payment_actions_server.domain.event import Event
+from payment_actions_server.engine import Clock, Engine, EnginePolicy, Store, SystemClock
+from payment_actions_server.plugins import (
+    PaymentGateway,
+    PlatformKind,
+    ReviewRequest,
+    SettingsError,
+    StorePlatform,
+)
+from payment_actions_server.plugins.loader import Plugins, load_plugins
+from payment_actions_server.storage import open_storage
+from payment_actions_server.transport.grpc_server import GrpcServer
+from payment_actions_server.transport.http import HttpApplication, HttpServer
+from payment_actions_server.transport.metrics import Metrics
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+logger = structlog.get_logger()
+
+
+# -- Stores ---------------------------------------------------------------------------------------------------------
+
+
+class _Unavailable(Exception):
+    """A plugin, not the configuration, is at fault: the stores that need it are out of service, and only they."""
+
+
+class Opened(NamedTuple):
+    """What became of the configured stores."""
+
+    stores: dict[str, Store]
+    unavailable: dict[str, PaymentActionsError]  #: Configured rightly, but a plugin that they need is broken.
+    problems: list[Problem]  #: Mistakes in the configuration.
+
+
+def open_stores(config: Config, plugins: Plugins) -> tuple[dict[str, Store], dict[str, PaymentActionsError]]:
+    """Return the stores that can serve, and why the others cannot.
+
+    :raises ConfigError: the configuration is wrong; with every problem.
+    """
+    opened = try_stores(config, plugins)
+    if opened.problems:
+        raise ConfigError(opened.problems)
+    return opened.stores, opened.unavailable
+
+
+def try_stores(config: Config, plugins: Plugins) -> Opened:
+    """Return what became of every store, mistakes in the configuration included."""
+    opened = Opened({}, {}, [])
+    for store_id, store_config in config.stores.items():
+        _StoreOpener(config.file, store_id, store_config, plugins, opened).open()
+    opened.problems.extend(_account_conflicts(config, opened.stores))
+    return opened
+
+
+class _StoreOpener:
+    """Opens one store's adapters, and sorts what goes wrong into mistakes and broken plugins."""
+
+    def __init__(self, file: str, store_id: str, config: StoreConfig, plugins: Plugins, opened: Opened) -> None:
+        self._file = file
+        self._store_id = store_id
+        self._config = config
+        self._plugins = plugins
+        self._opened = opened
+
+    def open(self) -> None:
+        """Open the store, or record why it cannot be."""
+        platform: StorePlatform | None = self._adapter("platform", self._plugins.store_platforms, PlatformUnavailable)
+        gateway: PaymentGateway | None = self._adapter("gateway", self._plugins.gateways, GatewayUnavailable)
+        if platform is None or gateway is None:
+            return
+        try:
+            store = self._store(platform, gateway)
+        except Exception as error:  # noqa: BLE001 - a plugin's property: one that misbehaves takes no other store with it
+            self._out_of_service("gateway", f"{type(error).__name__}: {error}", GatewayUnavailable)
+            return
+        if not self._moves_money_twice(platform):
+            self._opened.stores[self._store_id] = store
+
+    def _adapter(self, side: str, found: Mapping[str, Any], unavailable: type[PaymentActionsError]) -> Any:
+        """Return one side's adapter, opened; None when a problem was recorded instead."""
+        wanted = getattr(self._config, side)
+        try:
+            return self._factory(wanted.adapter, found)(wanted.settings)
+        except _UnknownAdapter as unknown:
+            self._mistake(f"{side}.adapter", str(unknown), closest(wanted.adapter, found, "adapters that were found"))
+        except SettingsError as error:
+            remedy = f"The documentation of the adapter {wanted.adapter} says what it wants"
+            self._mistake(f"{side}.{error.key}" if error.key else side, error.problem, remedy)
+        except _Unavailable as error:
+            self._out_of_service(side, str(error), unavailable)
+        except Exception as error:
+            logger.error("adapter failed", store=self._store_id, adapter=wanted.adapter, exc_info=error)
+            self._out_of_service(side, f"it failed with {type(error).__name__}", unavailable)
+        return None
+
+    def _factory(self, adapter: str, found: Mapping[str, Any]) -> Any:
+        if adapter in found:
+            return found[adapter]
+        broken = [plugin for plugin in self._plugins.found if plugin.error]
+        if not broken:
+            raise _UnknownAdapter(f'no plugin brings an adapter "{adapter}"')
+        # It may be one of theirs: whoever cannot be loaded cannot say what it would have brought.
+        reasons = "; ".join(f"{plugin.name} ({plugin.origin}): {plugin.error}" for plugin in broken)
+        raise _Unavailable(f"it was not found, and not every plugin could be loaded: {reasons}")
+
+    def _store(self, platform: StorePlatform, gateway: PaymentGateway) -> Store:
+        config, capabilities = self._config, gateway.capabilities
+        return Store(
+            store_id=self._store_id,
+            platform=platform,
+            platform_adapter=config.platform.adapter,
+            gateway=gateway,
+            gateway_adapter=config.gateway.adapter,
+            payment_methods=frozenset(config.payment_methods),
+            terms=Terms(
+                capture_mode=config.capture_mode,
+                partial_capture=config.partial_capture and capabilities.capture.partial,
+                partial_refund=config.partial_refund and capabilities.refund.partial,
+            ),
+        )
+
+    def _moves_money_twice(self, platform: StorePlatform) -> bool:
+        if platform.kind is not PlatformKind.EXECUTING:
+            return False
+        own = self._config.platform.adapter, self._config.gateway.adapter
+        for plugin in self._plugins.found:
+            if own[0] in plugin.store_platforms and own[1] in plugin.gateways:
+                return False
+        self._mistake(
+            "gateway.adapter",
+            f"{own[0]} moves the money itself when it is told of a capture, and so would {own[1]}:"
+            " both would move money",
+            f"Name the gateway adapter that the plugin of {own[0]} brings",
+        )
+        return True
+
+    def _mistake(self, key: str, problem: str, remedy: str) -> None:
+        self._opened.problems.append(Problem(self._file, f"stores.{self._store_id}.{key}", problem, remedy))
+
+    def _out_of_service(self, side: str, why: str, unavailable: type[PaymentActionsError]) -> None:
+        adapter = getattr(self._config, side).adapter
+        self._opened.unavailable[self._store_id] = unavailable(
+            f"Store {self._store_id} is out of service: its {side} adapter {adapter} cannot be used: {why}."
+            " Mend the plugin and restart the service; nothing was done.",
+            store=self._store_id,
+            adapter=adapter,
+        )
+
+
+class _UnknownAdapter(Exception):
+    """Every plugin was loaded, and none brings the adapter."""
+
+
+def _account_conflicts(config: Config, stores: Mapping[str, Store]) -> Iterator[Problem]:
+    first: dict[str, Store] = {}
+    for store in stores.values():
+        capabilities = store.gateway.capabilities
+        other = first.setdefault(f"{store.gateway_adapter} {capabilities.account}", store)
+        if other.gateway.capabilities.credentials_fingerprint != capabilities.credentials_fingerprint:
+            yield Problem(
+                config.file,
+                f"stores.{store.store_id}.gateway",
+                f"the account {capabilities.account} is that of store {other.store_id} too, with other credentials",
+                "Give both stores the same credentials: one of the two is out of date or a mistake",
+            )
+
+
+# -- Checking -------------------------------------------------------------------------------------------------------
+
+
+def check(path: str | os.PathLike[str]) -> list[Problem]:
+    """Return everything that is wrong with a configuration and with the plugins it needs, without serving.
+
+    Opens the adapters (which does no I/O), not the database.
+    """
+    config, problems = read_config(path)
+    plugins = load_plugins()
+    try:
+        opened = try_stores(config, plugins)
+        asyncio.run(_close_adapters(opened.stores))
+    finally:
+        plugins.close()
+    problems += opened.problems
+    problems += [
+        Problem(config.file, f"stores.{store_id}", error.message, "The other stores are not affected")
+        for store_id, error in opened.unavailable.items()
+    ]
+    return problems
+
+
+async def _close_adapters(stores: Mapping[str, Store]) -> None:
+    for store in stores.values():
+        for adapter in (store.platform, store.gateway):
+            try:
+                await adapter.aclose()
+            except Exception as error:
+                logger.warning("adapter did not close", store=store.store_id, exc_info=error)
+
+
+# -- Serving --------------------------------------------------------------------------------------------------------
+
+
+class _Hooks:
+    """The plugins' hooks, with every event counted on its way."""
+
+    def __init__(self, plugins: Plugins, metrics: Metrics) -> None:
+        self._plugins = plugins
+        self._metrics = metrics
+
+    def review(self, request: ReviewRequest) -> tuple[str, str] | None:
+        return self._plugins.review(request)
+
+    def event(self, event: Event) -> None:
+        self._metrics.event(event)
+        self._plugins.event(event)
+
+
+class Service:
+    """The whole service, in this process and this loop: ``async with Service(config) as service: ...``.
+
+    Leaving the block stops it: nothing new is accepted, calls and operations under way finish within
+    ``grace_seconds``, storage closes last.
+
+    :param plugins: those that are installed, unless given. The service closes them.
+    :param policy: how patient the engine is.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        plugins: Plugins | None = None,
+        clock: Clock | None = None,
+        policy: EnginePolicy | None = None,
+    ) -> None:
+        self._config = config
+        self._plugins = plugins
+        self._clock = clock or SystemClock()
+        self._policy = policy or EnginePolicy()
+        self._resources = AsyncExitStack()
+        self._ready = False
+        self.grpc_port = 0
+        self.http_port = 0
+
+    async def __aenter__(self) -> Self:
+        """Start everything.
+
+        :raises ConfigError: a store's settings are wrong.
+        :raises OSError: an address cannot be listened on.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self._resources.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop everything, the last started first."""
+        self._ready = False
+        logger.info("stopping", grace_seconds=self._config.server.grace_seconds)
+        await self._resources.aclose()
+        logger.info("stopped")
+
+    async def _start(self) -> None:
+        server = self._config.server
+        plugins = self._plugins or load_plugins()
+        self._resources.callback(plugins.close)
+        stores, unavailable = open_stores(self._config, plugins)
+        self._resources.push_async_callback(_close_adapters, stores)
+        for store_id, error in unavailable.items():
+            logger.error("store out of service", store=store_id, error=error.message)
+        storage = open_storage(server.database)
+        self._resources.push_async_callback(storage.aclose)
+        await storage.start()
+        metrics = Metrics(self._config.stores)
+        metrics.dropped_events(lambda: plugins.events_dropped)
+        engine = Engine(
+            storage=storage,
+            stores=stores,
+            clock=self._clock,
+            random=random.SystemRandom(),
+            policy=self._policy,
+            hooks=_Hooks(plugins, metrics),
+            unavailable_stores=unavailable,
+        )
+        self._resources.push_async_callback(engine.stop, server.grace_seconds)
+        await engine.start()
+        await self._listen(engine, metrics)
+        logger.info(
+            "serving",
+            version=__version__,
+            grpc_host=server.grpc.host,
+            grpc_port=self.grpc_port,
+            http_host=server.http.host,
+            http_port=self.http_port,
+            stores=sorted(stores),
+            unavailable_stores=sorted(unavailable),
+        )
+
+    async def _listen(self, engine: Engine, metrics: Metrics) -> None:
+        server = self._config.server
+        grpc_server = GrpcServer(engine, metrics)
+        http_server = HttpServer(HttpApplication(engine, metrics, lambda: self._ready))
+
+        async def stop() -> None:
+            grace_seconds = server.grace_seconds
+            await asyncio.gather(grpc_server.stop(grace_seconds), http_server.stop(grace_seconds))
+
+        self._resources.push_async_callback(stop)
+        self.http_port = await http_server.start(server.http.host, server.http.port)
+        self.grpc_port = await grpc_server.start(str(server.grpc))
+        self._ready = True
+
+
+def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT says otherwise; a second signal stops at once, unfinished calls and all."""
+    log.configure(config.server.log_level, secrets=config.secrets)
+    asyncio.run(serve_until_signalled(config))
+
+
+async def serve_until_signalled(config: Config) -> None:
+    """Serve in the running loop until SIGTERM or SIGINT."""
+    signalled = asyncio.Event()
+
+    def stop(number: int) -> None:
+        if signalled.is_set():
+            # What is durable stays; recovery finishes the rest. Waiting is what was just refused.
+            logger.warning("stopped at once")
+            os._exit(128 + number)
+        signalled.set()
+
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        async with Service(config):
+            await signalled.wait()
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,203 @@
+"""What the demo runs on: Amazon Pay and two X-Cart shops, simulated; and the service, real; all on loopback."""
+
+import json
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+import httpx
+from amazon_pay.client import AmazonPayClient
+
+from payment_actions_server.demo.processes import Json, Process, service, simulator
+
+GRPC_PORT: Final = 50051
+HTTP_PORT: Final = 8080
+CALL_SECONDS_MAX: Final = 30.0
+
+
+class Shop(NamedTuple):
+    """One shop of the demo: what its configuration says of it, and who it is at Amazon."""
+
+    store: str
+    capture_mode: str
+    seller_id: str
+    currency_code: str
+    partial_refund: bool = False
+
+
+# The keys are worth nothing anywhere but at the simulator.
+SHOPS: Final = (
+    Shop("eu-shop", "authorize_then_capture", "A1DEMOSELLER", "EUR"),
+    Shop("outlet", "immediate_capture", "A2DEMOSELLER", "EUR", partial_refund=True),
+)
+ACCESS_KEY: Final = "demo-access-key"
+SECRET_KEY: Final = "demo-secret-key"  # noqa: S105 - as above
+XCART_KEY: Final = "demo-xcart-key"
+
+
+class Control:
+    """A simulator's control interface."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(base_url=f"{self.url}/control/", timeout=CALL_SECONDS_MAX, trust_env=False)
+
+    def get(self, path: str, **parameters: str) -> Any:
+        """Read something."""
+        return self._answer(self._http.get(path, params=parameters))
+
+    def send(self, method: str, path: str, **fields: Any) -> Any:
+        """Make something happen."""
+        return self._answer(self._http.request(method, path, json=fields))
+
+    def close(self) -> None:
+        """Give up the connection."""
+        self._http.close()
+
+    @staticmethod
+    def _answer(response: httpx.Response) -> Any:
+        if not response.is_success:
+            raise RuntimeError(f"{response.request.method} {response.request.url}: {response.text}")
+        return response.json()
+
+
+class Stage:
+    """Starts everything, and ends it again. ``folder`` keeps the database, the configuration and the logs."""
+
+    amazon: Control
+    shops: dict[str, Control]
+    service: Process
+
+    def __init__(self, folder: Path, *, fixed_ports: bool = False, service_settings: str = "") -> None:
+        self.folder = folder
+        self.config = folder / "payment-actions.toml"
+        self._fixed_ports = fixed_ports
+        self._service_settings = service_settings
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def target(self) -> str:
+        """Return where the service's gRPC port is."""
+        return f"127.0.0.1:{self.service.ready['grpc_port']}"
+
+    @property
+    def http_url(self) -> str:
+        """Return where the service's HTTP port is."""
+        return f"http://127.0.0.1:{self.service.ready['http_port']}"
+
+    def sdk(self, store: str) -> AmazonPayClient:
+        """Return Amazon's own SDK as the shop's checkout would use it, pointed at the simulator."""
+        client = AmazonPayClient(
+            mws_access_key=ACCESS_KEY,
+            mws_secret_key=SECRET_KEY,
+            merchant_id=shop_of(store).seller_id,
+            region="eu",
+            currency_code=shop_of(store).currency_code,
+            sandbox=True,
+            handle_throttle=False,
+        )
+        client._mws_endpoint = f"{self.amazon.url}/OffAmazonPayments_Sandbox/2013-01-01"
+        return client
+
+    def start_service(self) -> None:
+        """Start the service, or start it again after it was stopped or killed."""
+        environment = {"DEMO_ACCESS_KEY": ACCESS_KEY, "DEMO_SECRET_KEY": SECRET_KEY, "DEMO_XCART_KEY": XCART_KEY}
+        self.service = service(self.config, self.folder / "payment-actions.log", environment)
+        for shop in SHOPS:
+            url = f"{self.http_url}/notifications/{shop.store}"
+            self.amazon.send("PUT", "notifications", seller_id=shop.seller_id, url=url, retry_seconds=1)
+
+    def _start(self) -> None:
+        accounts = [f"--account={shop.seller_id}:{ACCESS_KEY}:{SECRET_KEY}" for shop in SHOPS]
+        log = self.folder / "amazon-pay-simulator.log"
+        amazon = self._run(simulator("payment-actions-amazon-pay-simulator", log, "--no-throttling", *accounts))
+        self.amazon = self._control(amazon)
+        self.shops = {shop.store: self._control(self._xcart(shop)) for shop in SHOPS}
+        self.config.write_text(self._configuration())
+        self.start_service()
+        self._stack.callback(self._stop_service)
+
+    def _stop_service(self) -> None:
+        self.service.stop()
+
+    def _xcart(self, shop: Shop) -> Process:
+        log = self.folder / f"xcart-simulator-{shop.store}.log"
+        return self._run(simulator("payment-actions-xcart-simulator", log, f"--write-token={XCART_KEY}"))
+
+    def _run(self, process: Process) -> Process:
+        self._stack.callback(process.stop)
+        return process
+
+    def _control(self, process: Process) -> Control:
+        control = Control(process.ready["url"])
+        self._stack.callback(control.close)
+        return control
+
+    def _configuration(self) -> str:
+        ports = (_free(GRPC_PORT), _free(HTTP_PORT)) if self._fixed_ports else (0, 0)
+        server = f"""[server]
+grpc = "127.0.0.1:{ports[0]}"
+http = "127.0.0.1:{ports[1]}"
+database = "sqlite:///{self.folder / "payment-actions.db"}"
+{self._service_settings}
+"""
+        return server + "".join(self._store_table(shop) for shop in SHOPS)
+
+    def _store_table(self, shop: Shop) -> str:
+        return f"""
+[stores.{shop.store}]
+payment_methods = ["PayWithAmazon"]
+capture_mode = "{shop.capture_mode}"
+partial_refund = {str(shop.partial_refund).lower()}
+[stores.{shop.store}.platform]
+adapter = "xcart"
+url = "{self.shops[shop.store].url}/"
+api_key = {{ env = "DEMO_XCART_KEY" }}
+[stores.{shop.store}.gateway]
+adapter = "{self.gateway_adapter}"
+region = "eu"
+sandbox = true
+simulator = "{self.amazon.url}"
+throttling = false
+seller_id = "{shop.seller_id}"
+access_key = {{ env = "DEMO_ACCESS_KEY" }}
+secret_key = {{ env = "DEMO_SECRET_KEY" }}
+notification_topics = ["{self._topic(shop)}"]
+"""
+
+    gateway_adapter = "amazon_pay_v1"
+
+    def _topic(self, shop: Shop) -> str:
+        sample: Json = self.amazon.send("POST", "notification", sample="PaymentCapture", seller_id=shop.seller_id)
+        return str(json.loads(sample["body"])["TopicArn"])
+
+
+def shop_of(store: str) -> Shop:
+    """Return the shop of a store id."""
+    return next(shop for shop in SHOPS if shop.store == store)
+
+
+def _free(port: int) -> int:
+    """Return ``port``, or 0 (any) when somebody listens there already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+    return port

@@ -1,0 +1,100 @@
+"""Logging, set up once: one JSON line an event on stderr, or something prettier when a person is watching.
+
+structlog's own loggers and the standard library's (uvicorn, SQLAlchemy, httpx, grpc) come out alike. A secret never
+does: it is a `SecretStr`, which shows itself to nobody, and where another library put one into a message, an address or
+a traceback it is struck out.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Iterable, MutableMapping
+from typing import Any, Final, Literal, TextIO, TypeAlias, get_args
+from urllib.parse import quote
+
+import structlog
+from structlog.typing import Processor
+
+Level: TypeAlias = Literal["debug", "info", "warning", "error"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+CONCEALED: Final = "[secret]"
+
+# Shorter ones would strike out half of every line; they protect nothing anyway.
+_SECRET_LENGTH_MIN: Final = 6
+
+# They tell at "info" what is our "debug"; httpx does so with whole addresses.
+_TALKATIVE: Final = ("alembic", "asyncio", "grpc", "httpcore", "httpx", "sqlalchemy", "uvicorn")
+
+_Line: TypeAlias = MutableMapping[str, Any]
+
+
+def configure(level: Level = "info", *, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
+    """Set logging up for this process; called again, it starts anew.
+
+    :param level: one of `LEVELS`.
+    :param secrets: what must never be seen in any line.
+    :param stream: stderr unless given.
+    """
+    target = stream or sys.stderr
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    ]
+    rendering = _rendering(target, secrets)
+    structlog.configure(
+        processors=[*shared, *rendering],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=target),
+    )
+    _configure_standard_library(target, number, shared, rendering)
+
+
+def _rendering(target: TextIO, secrets: Iterable[str]) -> list[Processor]:
+    conceal = _concealer(secrets)
+    if target.isatty():
+        return [structlog.processors.format_exc_info, conceal, structlog.dev.ConsoleRenderer()]
+    return [structlog.processors.format_exc_info, conceal, structlog.processors.JSONRenderer(default=str)]
+
+
+def _configure_standard_library(
+    target: TextIO, number: int, shared: list[Processor], rendering: list[Processor]
+) -> None:
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(number)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
+
+
+def _concealer(secrets: Iterable[str]) -> Processor:
+    """Return a processor that strikes out the secrets wherever they are in a line, also as an address has them."""
+    parts = {part for secret in secrets for line in secret.splitlines() for part in (line, quote(line, safe=""))}
+    long_enough = sorted((part for part in parts if len(part) >= _SECRET_LENGTH_MIN), key=len, reverse=True)
+    if not long_enough:
+        return lambda _logger, _method, line: line
+    pattern = re.compile("|".join(map(re.escape, long_enough)))
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            return pattern.sub(CONCEALED, value)
+        if isinstance(value, dict):
+            return {clean(key): clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [clean(item) for item in value]
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        return pattern.sub(CONCEALED, str(value))
+
+    def conceal(_logger: Any, _method: str, line: _Line) -> _Line:
+        # One line for every call, of nothing but what its caller sent: not worth the search.
+        return line if line["event"] == "rpc" else clean(line)
+
+    return conceal

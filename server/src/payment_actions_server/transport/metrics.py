@@ -1,0 +1,92 @@
+"""What the service counts, in a registry of its own, as Prometheus reads it."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from payment_actions_server.domain.event import Event, EventType
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+
+# From a read out of memory to a gateway that takes all the time it is given.
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+ENDED: Final = frozenset({EventType.OPERATION_ENDED, EventType.OPERATION_RESOLVED})
+
+# What `Engine.counts` tells, by its keys.
+GAUGES: Final[Mapping[str, str]] = {
+    "operations_in_flight": "Operations that have no final state yet.",
+    "operations_needing_review": "Operations that wait for ResolveOperation.",
+    "store_updates_pending": "Statuses that a store platform does not hold yet.",
+    "anomalies": "Payments with a contradiction that waits for a human.",
+}
+
+
+class Metrics:
+    """Counters, and gauges that are set when somebody looks."""
+
+    def __init__(self, stores: Collection[str] = ()) -> None:
+        self._stores = frozenset(stores)
+        self.registry = CollectorRegistry(auto_describe=True)
+        self._rpcs = Histogram(
+            "payment_actions_rpc_seconds",
+            "How long calls took, by method and code.",
+            ["method", "code"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._notifications = Counter(
+            "payment_actions_notifications",
+            "Notifications that came in, by store and outcome.",
+            ["store", "outcome"],
+            registry=self.registry,
+        )
+        self._operations = Counter(
+            "payment_actions_operations",
+            "Operations that ended, by store, action and final state.",
+            ["store", "action", "state"],
+            registry=self.registry,
+        )
+        self._events = Counter(
+            "payment_actions_events", "Events that became durable.", ["store", "type"], registry=self.registry
+        )
+        self._gauges = {
+            key: Gauge(f"payment_actions_{key}", says, registry=self.registry) for key, says in GAUGES.items()
+        }
+        self._rpc: dict[tuple[str, str], Histogram] = {}
+
+    def rpc(self, method: str, code: str, seconds: float) -> None:
+        """Count one call."""
+        key = (method, code)
+        child = self._rpc.get(key)
+        if child is None:  # `labels` takes a lock and checks the names: once for each pair is enough.
+            child = self._rpc[key] = self._rpcs.labels(method, code)
+        child.observe(seconds)
+
+    def notification(self, store: str, outcome: str) -> None:
+        """Count one notification. Strangers' store names do not become labels."""
+        self._notifications.labels(store if store in self._stores else "", outcome).inc()
+
+    def event(self, event: Event) -> None:
+        """Count one event, and the operation that it ended."""
+        self._events.labels(event.store, event.type.value).inc()
+        if event.type in ENDED:
+            action, state = event.details.get("action", ""), event.details.get("operation_state", "")
+            self._operations.labels(event.store, action, state).inc()
+
+    def dropped_events(self, count: Callable[[], int]) -> None:
+        """Show, whenever somebody looks, how many events the plugins were too slow for."""
+        name, says = "payment_actions_plugin_events_dropped", "Events that no plugin was told of."
+        gauge = Gauge(name, says, registry=self.registry)
+        gauge.set_function(count)
+
+    def render(self, counts: Mapping[str, int]) -> bytes:
+        """Return everything in Prometheus' text format.
+
+        :param counts: what the engine counts now, by the keys of `GAUGES`; what it does not tell stays as it was.
+        """
+        for key in self._gauges.keys() & counts.keys():
+            self._gauges[key].set(counts[key])
+        return generate_latest(self.registry)

@@ -1,0 +1,127 @@
+"""The adapter reads orders over both of X-Cart's APIs from a real simulator process."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from payment_actions_server.plugins import OrderMissing, PaymentStatus
+
+AMAZON = {
+    "order_reference": "S02-1", "authorization": "S02-1-A1", "authorization_status": "Closed",
+    "capture": "S02-1-C1", "capture_status": "Completed", "refund": "S02-1-R1",
+}  # fmt: skip
+
+
+async def test_an_order_is_read(platform, shop):
+    shop.create(order_number="WEB-7", total="129.90", currency="EUR", payment_status="A")
+    order = await platform.read_order("1")
+    assert (order.order_id, order.order_number) == ("1", "WEB-7")
+    assert (order.method_code, order.method_name) == ("PayWithAmazon", "Amazon Pay")
+    assert (order.total_minor, order.currency_code) == (12990, "EUR")
+    assert (order.status, order.platform_status) == (PaymentStatus.AUTHORIZED, "Authorized")
+    assert abs((datetime.now(UTC) - order.update_time).total_seconds()) < 60
+
+
+async def test_another_payment_method_is_told(platform, shop):
+    shop.create(payment_method_code="PhoneOrdering", payment_method_name="Phone Ordering", payment_status="Q")
+    order = await platform.read_order("1")
+    assert (order.method_code, order.method_name) == ("PhoneOrdering", "Phone Ordering")
+    assert order.references == ()
+
+
+@pytest.mark.parametrize("storage", ["order_details", "transaction_data", "both"])
+async def test_amazon_ids_are_read_wherever_they_are_stored(platform, shop, storage):
+    shop.create(storage=storage, amazon=AMAZON)
+    order = await platform.read_order("1")
+    assert dict(order.references) == {
+        "order_reference": "S02-1", "authorization": "S02-1-A1", "capture": "S02-1-C1", "refund": "S02-1-R1",
+    }  # fmt: skip
+
+
+async def test_the_5_5_bug_in_a_transactions_status_does_no_harm(platform, shop):
+    shop.create(transaction_status_is_method_name=True, storage="transaction_data", amazon=AMAZON)
+    order = await platform.read_order("1")
+    assert order.method_code == "PayWithAmazon"
+    assert len(order.references) == 4
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "word"),
+    [
+        ("Q", PaymentStatus.PENDING, "Awaiting payment"), ("A", PaymentStatus.AUTHORIZED, "Authorized"),
+        ("PP", PaymentStatus.PARTIALLY_CAPTURED, "Partially paid"), ("P", PaymentStatus.CAPTURED, "Paid"),
+        ("R", PaymentStatus.REFUNDED, "Refunded"), ("C", PaymentStatus.VOIDED, "Cancelled"),
+        ("D", PaymentStatus.DECLINED, "Declined"),
+    ],
+)  # fmt: skip
+async def test_every_code_is_read(platform, shop, code, status, word):
+    shop.create(payment_status=code)
+    order = await platform.read_order("1")
+    assert (order.status, order.platform_status) == (status, word)
+
+
+@pytest.mark.parametrize(
+    ("rows", "status"),
+    [
+        ([("refundPart", "10.00", "S")], PaymentStatus.PARTIALLY_REFUNDED),
+        ([("refundMulti", "60.00", "S"), ("refundMulti", "69.90", "S")], PaymentStatus.REFUNDED),
+        ([("refundPart", "10.00", "F"), ("capture", "129.90", "S")], PaymentStatus.CAPTURED),
+    ],
+)
+async def test_refunds_that_x_cart_made_itself_are_seen(platform, shop, rows, status):
+    backend = [{"type": kind, "value": value, "status": state} for kind, value, state in rows]
+    shop.create(payment_status="P", backend_transactions=backend)
+    assert (await platform.read_order("1")).status is status
+
+
+@pytest.mark.parametrize("order_id", ["2", "", "by_number/00001", "1/payment_status", "1.json", "٣", "-1", "9" * 40])
+async def test_what_is_no_order_is_missing(platform, shop, order_id):
+    shop.create()
+    with pytest.raises(OrderMissing):
+        await platform.read_order(order_id)
+
+
+async def test_reading_writes_nothing(platform, shop):
+    shop.create()
+    await platform.read_order("1")
+    await platform.list_orders(changed_after=None, page_token="", page_size=10)
+    assert shop.writes() == []
+
+
+async def test_a_list_goes_on_where_its_token_says(platform, shop):
+    for update_date in (500, 300, 400, 100, 200):
+        shop.create(update_date=update_date)
+    pages, token = [], ""
+    for _ in range(3):
+        page = await platform.list_orders(changed_after=None, page_token=token, page_size=2)
+        pages.append([order.order_id for order in page.orders])
+        token = page.next_page_token
+    assert pages == [["4", "5"], ["2", "3"], ["1"]]
+    assert token == ""
+
+
+async def test_a_list_begins_at_a_time(platform, shop):
+    for update_date in (100, 200, 300):
+        shop.create(update_date=update_date)
+    after = datetime.fromtimestamp(200, UTC)
+    page = await platform.list_orders(changed_after=after, page_token="", page_size=10)
+    assert [order.order_id for order in page.orders] == ["2", "3"]
+
+
+async def test_one_order_that_cannot_be_read_keeps_no_other_from_the_list(platform, shop, caplog):
+    shop.create(update_date=1)
+    shop.create(update_date=2, currency="BTC")
+    shop.create(update_date=3)
+    page = await platform.list_orders(changed_after=None, page_token="", page_size=10)
+    assert [order.order_id for order in page.orders] == ["1", "3"]
+    assert "BTC" in caplog.text
+
+
+async def test_a_list_is_bounded_whatever_is_asked(platform, shop):
+    for _ in range(52):
+        shop.create()
+    page = await platform.list_orders(changed_after=None, page_token="", page_size=10_000)
+    assert len(page.orders) == 50
+    rest = await platform.list_orders(changed_after=None, page_token=page.next_page_token, page_size=10_000)
+    assert len(rest.orders) == 2
+    assert rest.next_page_token == ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from payment_actions_server.plugins import PaymentStatus, Secret, SettingsError, parse_settings
+from payment_actions_server.plugins import NO_UNKNOWN_KEYS, PaymentStatus, Secret, SettingsError, parse_settings
 
 _TIMEOUT_SECONDS_MAX = 60.0
 
@@ -16,8 +16,7 @@ _TIMEOUT_SECONDS_MAX = 60.0
 class Settings:
     """How one X-Cart shop is reached, and what it calls the statuses."""
 
-    # Not STRICT: as it stands, `parse_settings` can make no dataclass of that configuration from a table.
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = NO_UNKNOWN_KEYS
 
     url: str  #: Where the shop is, path included; ``api/`` or ``admin.php`` are appended.
     api_key: Secret  #: 5.5: the read/write token of Settings -> API. 5.0-5.4: the REST API module's write key.

@@ -69,6 +69,7 @@ class Stage:
     amazon: Control
     shops: dict[str, Control]
     service: Process
+    gateway_adapter = "amazon_pay_v1"
 
     def __init__(self, folder: Path, *, fixed_ports: bool = False, service_settings: str = "") -> None:
         self.folder = folder
@@ -114,10 +115,13 @@ class Stage:
         client._mws_endpoint = f"{self.amazon.url}/OffAmazonPayments_Sandbox/2013-01-01"
         return client
 
+    def environment(self) -> dict[str, str]:
+        """Return what the service finds in its environment."""
+        return {"DEMO_ACCESS_KEY": ACCESS_KEY, "DEMO_SECRET_KEY": SECRET_KEY, "DEMO_XCART_KEY": XCART_KEY}
+
     def start_service(self) -> None:
         """Start the service, or start it again after it was stopped or killed."""
-        environment = {"DEMO_ACCESS_KEY": ACCESS_KEY, "DEMO_SECRET_KEY": SECRET_KEY, "DEMO_XCART_KEY": XCART_KEY}
-        self.service = service(self.config, self.folder / "payment-actions.log", environment)
+        self.service = service(self.config, self.folder / "payment-actions.log", self.environment())
         for shop in SHOPS:
             url = f"{self.http_url}/notifications/{shop.store}"
             self.amazon.send("PUT", "notifications", seller_id=shop.seller_id, url=url, retry_seconds=1)
@@ -179,8 +183,6 @@ access_key = {{ env = "DEMO_ACCESS_KEY" }}
 secret_key = {{ env = "DEMO_SECRET_KEY" }}
 notification_topics = ["{self._topic(shop)}"]
 """
-
-    gateway_adapter = "amazon_pay_v1"
 
     def _topic(self, shop: Shop) -> str:
         sample: Json = self.amazon.send("POST", "notification", sample="PaymentCapture", seller_id=shop.seller_id)

@@ -207,7 +207,7 @@ class Story:
         self._see(order, "AUTHORIZED", "CAPTURE, VOID")
         self._teller.line("time", "three days pass at Amazon (a sandbox authorization lasts two)")
         self._stage.amazon.send("POST", "clock/advance", days=3)
-        self._end(order, "EXPIRED", "C")
+        self._end(order, "EXPIRED", "D")
 
     # -- steps ------------------------------------------------------------------------------------------------------
 

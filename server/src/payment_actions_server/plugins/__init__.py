@@ -36,11 +36,11 @@ from payment_actions_server.plugins.platform import (
     StatusUpdate,
     StorePlatform,
 )
-from payment_actions_server.plugins.settings import STRICT, Secret, parse_settings
+from payment_actions_server.plugins.settings import NO_UNKNOWN_KEYS, Secret, parse_settings
 
 __all__ = [
+    "NO_UNKNOWN_KEYS",
     "PROJECT_NAME",
-    "STRICT",
     "Action",
     "ActionCapability",
     "AdapterError",

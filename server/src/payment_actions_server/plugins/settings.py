@@ -9,8 +9,8 @@ from payment_actions_server.plugins.errors import SettingsError
 
 T = TypeVar("T")
 
-STRICT = ConfigDict(extra="forbid", strict=True)
-"""For a frozen dataclass's ``__pydantic_config__``: unknown keys and wrong types are errors."""
+NO_UNKNOWN_KEYS = ConfigDict(extra="forbid")
+"""For a settings dataclass's ``__pydantic_config__``: a misspelt key is an error and not a default."""
 
 
 def _refuse_inline(value: Any, handler: Any) -> SecretStr:  # noqa: ARG001 - pydantic's signature

@@ -1,0 +1,24 @@
+"""The service as a real process, with both simulators as processes, and Amazon's own SDK at the checkout."""
+
+import pytest
+
+from payment_actions_client import Client
+from payment_actions_server.demo.checkout import Checkout
+from payment_actions_server.demo.stage import Stage
+
+from support.settling import Shopfront
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    with Stage(tmp_path_factory.mktemp("stage"), service_settings="lease_seconds = 5") as running:
+        yield running
+
+
+@pytest.fixture
+def shopfront(stage):
+    stage.amazon.send("DELETE", "faults")
+    for shop in stage.shops.values():
+        shop.send("DELETE", "faults")
+    with Client(stage.target, actor="test") as client:
+        yield Shopfront(stage, client, Checkout(stage, "eu-shop"))

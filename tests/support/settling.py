@@ -1,0 +1,69 @@
+"""A shop under test: place an order, act on it, and wait until everything has come to rest."""
+
+import time
+from dataclasses import dataclass
+
+from payment_actions.v1 import payment_actions_pb2 as pb
+from payment_actions_client import Client
+from payment_actions_server.demo.checkout import Checkout, PlacedOrder
+from payment_actions_server.demo.stage import Stage
+from payment_actions_server.demo.telling import status
+
+WAIT_SECONDS_MAX = 45
+
+
+@dataclass
+class Shopfront:
+    """What a test of the running service holds in its hands."""
+
+    stage: Stage
+    client: Client
+    checkout: Checkout
+    store: str = "eu-shop"
+
+    def order(self, *args, **options) -> PlacedOrder:
+        """Place an order, authorized unless told otherwise."""
+        return self.checkout.order(*args, **options)
+
+    def payment(self, order: PlacedOrder) -> pb.Payment:
+        """Return the payment as callers see it."""
+        return self.client.get_payment(self.store, order.order_id)
+
+    def status(self, order: PlacedOrder) -> str:
+        """Return the payment's status without its prefix."""
+        return status(self.payment(order))
+
+    def xcart_status(self, order: PlacedOrder) -> str:
+        """Return what the shop holds."""
+        return self.stage.shops[self.store].get(f"orders/{order.order_id}")["payment_status"]
+
+    def xcart_writes(self, order: PlacedOrder) -> list[dict]:
+        """Return every status write that the shop saw."""
+        return self.stage.shops[self.store].get(f"orders/{order.order_id}")["writes"]
+
+    def effects(self, order: PlacedOrder) -> list[str]:
+        """Return what really happened to the order's money after its authorization, in order."""
+        listed = self.stage.amazon.get("effects", order_reference=order.order_reference)["effects"]
+        return [effect["kind"] for effect in listed if effect["kind"] != "authorize"]
+
+    def at_rest(self, order: PlacedOrder, wanted_status: str, *, client: Client | None = None) -> pb.Payment:
+        """Wait until the payment has the status, nothing is in flight and the store holds it; return it."""
+        reader = client or self.client
+
+        def look() -> pb.Payment | None:
+            payment = reader.get_payment(self.store, order.order_id)
+            rests = not payment.HasField("operation_in_flight")
+            synced = payment.store_update.state == pb.STORE_UPDATE_STATE_IN_SYNC
+            return payment if rests and synced and status(payment) == wanted_status else None
+
+        return until(look, f"order {order.order_id} to be {wanted_status} and at rest")
+
+
+def until(look, what: str, seconds_max: float = WAIT_SECONDS_MAX):
+    """Return what ``look`` finds, once it finds something."""
+    deadline = time.monotonic() + seconds_max
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"waited {seconds_max} s for {what}")

@@ -1,0 +1,114 @@
+"""What X-Cart stores of an order, in the plugin API's words."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from payment_actions_server.plugins import AdapterError, PaymentStatus
+from payment_actions_xcart import answers
+from payment_actions_xcart.orders import StoredOrder, minor_units, platform_order, references, refunded_sum
+from payment_actions_xcart.statuses import StatusMap
+
+STORED = StoredOrder(
+    order_id="7", order_number="00007", total=Decimal("129.90"), currency_code="EUR", code="P", word="",
+    method_code="PayWithAmazon", method_name="Amazon Pay", cells={}, details={}, refunded=Decimal(0),
+    update_time=None,
+)  # fmt: skip
+
+
+def parsed(text):
+    return json.loads(text, parse_float=Decimal)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("129.90", "EUR", 12990), ("129.9", "USD", 12990), ("0.1", "EUR", 10), ("1e2", "EUR", 10000),
+        ("100", "EUR", 10000), ("5000.0", "JPY", 5000), ("12.345", "KWD", 12345),
+        ("9007199254740.93", "EUR", 900719925474093),
+        ("129.90000000000001", "EUR", 12990), ("0.29999999999999999", "EUR", 30),
+    ],
+)  # fmt: skip
+def test_a_json_number_is_read_to_the_last_digit(text, currency, minor):
+    assert minor_units(Decimal(parsed(text)), currency) == minor
+
+
+@pytest.mark.parametrize(("text", "currency"), [("1.005", "EUR"), ("0.5", "JPY"), ("NaN", "EUR"), ("1", "XXX")])
+def test_an_amount_that_is_none_in_its_currency_is_refused(text, currency):
+    with pytest.raises(ValueError):  # noqa: PT011 - the message is the domain's
+        minor_units(Decimal(text), currency)
+
+
+def test_a_total_that_is_no_amount_names_the_order():
+    with pytest.raises(AdapterError, match=r"X-Cart order 7: .*finer"):
+        platform_order(replace(STORED, total=Decimal("1.005")), StatusMap({}))
+
+
+@pytest.mark.parametrize(
+    ("code", "refunded", "status"),
+    [
+        ("P", "0", PaymentStatus.CAPTURED), ("P", "10", PaymentStatus.PARTIALLY_REFUNDED),
+        ("PP", "10", PaymentStatus.PARTIALLY_REFUNDED), ("P", "129.90", PaymentStatus.REFUNDED),
+        ("R", "10", PaymentStatus.REFUNDED), ("A", "10", PaymentStatus.AUTHORIZED),
+    ],
+)  # fmt: skip
+def test_a_part_refunded_is_told_by_the_refunds(code, refunded, status):
+    order = platform_order(replace(STORED, code=code, refunded=Decimal(refunded)), StatusMap({}))
+    assert order.status is status
+
+
+def test_only_refunds_that_succeeded_count():
+    rows = [("refundPart", "S", "10"), ("refundMulti", "S", "5"), ("refundPart", "F", "90"), ("capture", "S", "80")]
+    assert refunded_sum((kind, status, Decimal(value)) for kind, status, value in rows) == 15
+
+
+FIRST_MODULE = {
+    "AmazonOrderReferenceId": "S02-1", "amazon_pa_auth_id": "S02-1-A1", "amazon_pa_auth_status": "Closed",
+    "amazon_pa_capture_id": "S02-1-C1", "amazon_pa_refund_id": "S02-1-R1",
+}  # fmt: skip
+LATER_MODULE = {
+    "amazonOrderReferenceId": "S02-1", "amazonAuthorizationId": "S02-1-A1", "authorizationStatus": "Closed",
+    "amazonCaptureId": "S02-1-C1", "amazonRefundId": "S02-1-R1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("source", [FIRST_MODULE, LATER_MODULE])
+def test_amazon_ids_are_found_under_every_spelling(source):
+    assert dict(references(source)) == {
+        "order_reference": "S02-1", "authorization": "S02-1-A1", "capture": "S02-1-C1", "refund": "S02-1-R1",
+    }  # fmt: skip
+
+
+def test_the_transactions_id_wins_over_the_orders():
+    found = references({"amazonCaptureId": "new"}, {"amazon_pa_capture_id": "old", "amazon_pa_refund_id": "R"})
+    assert dict(found) == {"capture": "new", "refund": "R"}
+
+
+def test_an_empty_cell_is_no_id():
+    assert references({"amazonCaptureId": "  ", "amazonRefundId": ""}) == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "word"), [("P", "Processed", "Processed"), ("P", "", "Paid"), ("EXP", "", "EXP")]
+)
+def test_the_platforms_word_is_the_shops_own_if_it_tells_it(code, name, word):
+    assert platform_order(replace(STORED, code=code, word=name), StatusMap({})).platform_status == word
+
+
+def test_the_latest_transaction_that_was_not_abandoned_paid_the_order():
+    rows = [
+        {"id": 1, "date": "2026-01-01T10:00:00+0000", "status": "S", "name": "first"},
+        {"id": 2, "date": "2026-01-01T11:00:00+0000", "status": "W", "name": "second"},
+        {"id": 3, "date": "2026-01-01T12:00:00+0000", "status": "F", "name": "failed"},
+    ]
+    assert answers.latest(rows)["name"] == "second"
+    assert answers.latest(rows[2:])["name"] == "failed"
+    assert answers.latest([]) == {}
+
+
+def test_a_time_is_read_in_either_spelling():
+    assert answers.moment("2026-01-01T10:00:00+0000") == answers.moment(1767261600)
+    assert answers.moment("2026-01-01T10:00:00").utcoffset().total_seconds() == 0
+    assert answers.moment("yesterday") is answers.moment(None) is None

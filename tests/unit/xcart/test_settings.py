@@ -1,0 +1,73 @@
+"""The adapter's settings: what is wrong is named by its key, and a secret is never shown."""
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from payment_actions_server.plugins import PaymentStatus, PlatformKind, SettingsError
+from payment_actions_xcart import payment_actions_store_platforms
+from payment_actions_xcart.settings import read_settings
+
+KEY = "s3cret-key"
+GOOD = {"url": "https://shop.example/", "api_key": SecretStr(KEY)}
+
+
+def test_the_defaults():
+    settings = read_settings(GOOD)
+    assert (settings.api, settings.timeout_seconds, settings.overrides()) == ("rest", 10.0, {})
+
+
+def test_everything_set():
+    table = {**GOOD, "api": "rest_legacy", "timeout_seconds": 3, "statuses": {"VOIDED": "D", "EXPIRED": "C"}}
+    settings = read_settings(table)
+    assert settings.overrides() == {PaymentStatus.VOIDED: "D", PaymentStatus.EXPIRED: "C"}
+    assert (settings.api, settings.timeout_seconds) == ("rest_legacy", 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"url": None}, "url"), ({"url": "shop.example"}, "url"), ({"url": "ftp://shop.example/"}, "url"),
+        ({"url": "http://shop.example/"}, "url"), ({"url": "https://user:pass@shop.example/"}, "url"),
+        ({"url": "https://shop.example/?_key=x"}, "url"), ({"url": "https://shop.example:port/"}, "url"),
+        ({"url": "http://127.0.0.1.evil.example/"}, "url"), ({"url": "https://"}, "url"),
+        ({"api_key": "inline"}, "api_key"), ({"api_key": SecretStr("")}, "api_key"),
+        ({"api_key": SecretStr("two\nlines")}, "api_key"), ({"api": "graphql"}, "api"),
+        ({"statuses": {"SHIPPED": "S"}}, "statuses.SHIPPED"), ({"statuses": {"VOIDED": ""}}, "statuses.VOIDED"),
+        ({"statuses": {"VOIDED": 5}}, "statuses.VOIDED"), ({"statuses": "D"}, "statuses"),
+        ({"timeout_seconds": 0}, "timeout_seconds"), ({"timeout_seconds": 3600}, "timeout_seconds"),
+        ({"timeout_seconds": float("nan")}, "timeout_seconds"), ({"colour": "red"}, "colour"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named(change, key):
+    with pytest.raises(SettingsError) as caught:
+        read_settings({**GOOD, **change})
+    assert caught.value.key == key
+    assert caught.value.problem
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["url", "api_key"])
+def test_a_missing_setting_is_named(missing):
+    with pytest.raises(SettingsError, match=f"{missing}: is missing"):
+        read_settings({key: value for key, value in GOOD.items() if key != missing})
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8100", "http://localhost:8100/", "http://[::1]:8100/"])
+def test_plain_http_is_fine_on_loopback(url):
+    assert read_settings({**GOOD, "url": url}).url == url
+
+
+def test_plain_http_elsewhere_needs_permission():
+    table = {**GOOD, "url": "http://shop.internal/"}
+    with pytest.raises(SettingsError, match="allow_plain_http"):
+        read_settings(table)
+    assert read_settings({**table, "allow_plain_http": True}).url == "http://shop.internal/"
+
+
+async def test_the_plugin_brings_a_recording_platform_without_any_request(monkeypatch):
+    monkeypatch.setattr(httpx.AsyncClient, "send", None)
+    platform = payment_actions_store_platforms()["xcart"](GOOD)
+    assert platform.kind is PlatformKind.RECORDING
+    assert KEY not in repr(platform) + repr(vars(platform)) + repr(read_settings(GOOD))
+    await platform.aclose()

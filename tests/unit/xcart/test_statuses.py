@@ -1,0 +1,116 @@
+"""Our statuses and X-Cart 5's codes: both ways, with overrides, and never back."""
+
+import itertools
+
+import pytest
+
+from payment_actions_server.plugins import PaymentStatus, StatusUpdate
+from payment_actions_xcart.statuses import CODES, MEANINGS, NAMES, StatusMap
+
+S = PaymentStatus
+PLAIN = StatusMap({})
+
+
+def update(status, *, authorized=100, captured=0, refunded=0):
+    return StatusUpdate(
+        order_id="1", status=status, currency_code="EUR",
+        authorized_minor=authorized, captured_minor=captured, refunded_minor=refunded,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (S.PENDING, "Q"), (S.AUTHORIZED, "A"), (S.PARTIALLY_CAPTURED, "PP"), (S.CAPTURED, "P"),
+        (S.PARTIALLY_REFUNDED, "P"), (S.REFUNDED, "R"), (S.VOIDED, "C"), (S.DECLINED, "D"), (S.EXPIRED, "D"),
+    ],
+)  # fmt: skip
+def test_every_status_has_a_code(status, code):
+    assert PLAIN.code(status) == code
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("Q", S.PENDING), ("A", S.AUTHORIZED), ("PP", S.PARTIALLY_CAPTURED), ("P", S.CAPTURED),
+        ("R", S.REFUNDED), ("C", S.VOIDED), ("D", S.DECLINED),
+    ],
+)  # fmt: skip
+def test_every_code_of_x_cart_5_has_a_meaning(code, status):
+    assert PLAIN.meaning(code) == status
+
+
+def test_the_tables_are_complete():
+    assert set(CODES) == set(PaymentStatus)
+    assert set(MEANINGS) == set(NAMES)
+    assert set(CODES.values()) <= set(MEANINGS)
+
+
+def test_c_is_cancelled_and_not_classics_complete():
+    assert PLAIN.meaning("C") is S.VOIDED
+    assert PLAIN.to_write("C", update(S.CAPTURED, captured=100)) == "P"
+
+
+def test_an_override_replaces_the_code():
+    statuses = StatusMap({S.VOIDED: "D", S.EXPIRED: "C"})
+    assert statuses.to_write("A", update(S.VOIDED)) == "D"
+    assert statuses.to_write("A", update(S.EXPIRED)) == "C"
+    assert statuses.code(S.DECLINED) == "D"
+
+
+def test_a_code_of_the_shops_own_is_read_by_its_override():
+    statuses = StatusMap({S.EXPIRED: "EXP"})
+    assert statuses.meaning("EXP") is S.EXPIRED
+    assert statuses.meaning("D") is S.DECLINED
+    assert PLAIN.meaning("EXP") is S.PENDING
+
+
+# What may replace what: every pair that is not here is left alone.
+FORWARD = {
+    "Q": {S.AUTHORIZED, S.PARTIALLY_CAPTURED, S.CAPTURED, S.PARTIALLY_REFUNDED, S.REFUNDED}
+    | {S.VOIDED, S.DECLINED, S.EXPIRED},
+    "A": {S.PARTIALLY_CAPTURED, S.CAPTURED, S.PARTIALLY_REFUNDED, S.REFUNDED, S.VOIDED, S.DECLINED, S.EXPIRED},
+    "C": {S.PARTIALLY_CAPTURED, S.CAPTURED, S.PARTIALLY_REFUNDED, S.REFUNDED},
+    "D": {S.PARTIALLY_CAPTURED, S.CAPTURED, S.PARTIALLY_REFUNDED, S.REFUNDED},
+    "PP": {S.CAPTURED, S.PARTIALLY_REFUNDED, S.REFUNDED},
+    "P": {S.REFUNDED},
+    "R": set(),
+}
+
+
+@pytest.mark.parametrize(("held", "status"), list(itertools.product(FORWARD, PaymentStatus)))
+def test_an_order_is_only_taken_forward(held, status):
+    captured = 100 if status in (S.CAPTURED, S.PARTIALLY_REFUNDED, S.REFUNDED) else 0
+    expected = CODES[status] if status in FORWARD[held] else None
+    assert PLAIN.to_write(held, update(status, captured=captured)) == expected
+
+
+@pytest.mark.parametrize("status", PaymentStatus)
+def test_a_code_that_nobody_explains_is_left_alone(status):
+    assert PLAIN.to_write("RECONCILED", update(status, captured=100)) is None
+
+
+def test_a_code_of_the_shops_own_stands_where_its_status_does():
+    statuses = StatusMap({S.PARTIALLY_REFUNDED: "PR"})
+    assert statuses.to_write("P", update(S.PARTIALLY_REFUNDED, captured=100)) == "PR"
+    assert statuses.to_write("PR", update(S.CAPTURED, captured=100)) is None
+    assert statuses.to_write("PR", update(S.REFUNDED, captured=100)) == "R"
+
+
+def test_a_code_for_two_statuses_stands_where_the_further_one_does():
+    statuses = StatusMap({S.REFUNDED: "D"})  # what X-Cart Classic's own module did
+    assert statuses.to_write("P", update(S.REFUNDED, captured=100)) == "D"
+    assert statuses.to_write("D", update(S.CAPTURED, captured=100)) is None
+
+
+def test_an_order_that_was_never_captured_whole_is_not_called_paid():
+    part = update(S.PARTIALLY_REFUNDED, captured=60, refunded=10)
+    assert PLAIN.to_write("A", part) == "PP"
+    assert PLAIN.to_write("PP", part) is None
+    assert PLAIN.to_write("P", part) is None
+
+
+def test_the_setting_behind_a_code_is_known():
+    statuses = StatusMap({S.VOIDED: "X"})
+    assert statuses.setting_of("X") == "statuses.VOIDED"
+    assert statuses.setting_of("P") is None

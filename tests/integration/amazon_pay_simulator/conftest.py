@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
@@ -17,7 +16,6 @@ from typing import Any
 
 import httpx
 import pytest
-import requests
 from amazon_pay.client import AmazonPayClient
 
 SELLER, ACCESS_KEY, SECRET_KEY = "A1DEMOSELLER", "demo-access-key", "demo-secret-key-for-development-only"
@@ -115,6 +113,21 @@ class Shop:
         return details(reply)["AmazonRefundId"]
 
 
+class Background(threading.Thread):
+    """A call in a thread of its own."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        super().__init__(daemon=True)
+        self._call = call
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._call()
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            self.error = error
+
+
 class Endpoint:
     """Where notifications arrive; it answers as told, 200 in the end."""
 
@@ -136,9 +149,7 @@ class Endpoint:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/ipn"
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     @property
     def envelopes(self) -> list[dict[str, Any]]:
@@ -185,9 +196,7 @@ def start() -> Iterator[Callable[..., Process]]:
 
 @pytest.fixture(scope="session")
 def process() -> Iterator[Process]:
-    running = Process(
-        "--no-throttling", "--account", f"{SELLER}:{ACCESS_KEY}:{SECRET_KEY}", *_other_account()
-    )
+    running = Process("--no-throttling", "--account", f"{SELLER}:{ACCESS_KEY}:{SECRET_KEY}", *_other_account())
     yield running
     assert running.stop() == 0
 
@@ -231,15 +240,11 @@ def live_shop(process: Process, control: Control, open_shop: Callable[..., Shop]
 
 
 @pytest.fixture
-def in_background() -> Callable[[Callable[[], Any]], threading.Thread]:
+def in_background() -> Callable[[Callable[[], Any]], Background]:
     """Make a call that may take long, or break off, while the test goes on."""
 
-    def make(call: Callable[[], Any]) -> threading.Thread:
-        def body() -> None:
-            with contextlib.suppress(requests.RequestException):
-                call()
-
-        thread = threading.Thread(target=body, daemon=True)
+    def make(call: Callable[[], Any]) -> Background:
+        thread = Background(call)
         thread.start()
         return thread
 

@@ -78,11 +78,21 @@ def test_promised_capture_cannot_be_settled_before_its_authorization(shop, contr
         {"operation": "Refund", "state": "Declined", "reason_code": "InvalidPaymentMethod"},
         {"operation": "Authorize", "state": "Completed"},
         {"operation": "Capture", "state": "Open"},
+        {"operation": "Authorize", "state": "Closed", "reason_code": "MaxCapturesProcessed"},
+        {"operation": "Authorize", "state": "Closed", "reason_code": "SellerClosed"},
     ],
     ids=str,
 )
 def test_impossible_plan_is_refused(control, plan):
     assert control.ask("POST", "plans", **plan).status_code == 409
+
+
+@pytest.mark.parametrize("outcome", [{"state": "Pending"}, {"state": "Closed", "reason_code": "MaxAmountRefunded"}])
+def test_impossible_settlement_changes_nothing(shop, control, outcome):
+    control("POST", "plans", operation="Capture", state="Pending")
+    capture = shop.captured()
+    assert control.ask("POST", "settle", object=capture, **outcome).status_code == 409
+    assert control.state(capture) == "Pending"
 
 
 def test_declined_transaction_is_no_effect(shop, control):

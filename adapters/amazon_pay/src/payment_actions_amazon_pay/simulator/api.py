@@ -115,9 +115,7 @@ async def _execute(
     return await _execute_faulty(request, fault, execute, request_id)
 
 
-async def _execute_faulty(
-    request: Request, fault: CallFault, execute: Callable[[], _Reply], request_id: str
-) -> _Reply:
+async def _execute_faulty(request: Request, fault: CallFault, execute: Callable[[], _Reply], request_id: str) -> _Reply:
     done = execute() if fault.executes is Executes.BEFORE else None
     if CALL_FAULTS[fault.kind].waits:
         await _wait(request, fault)

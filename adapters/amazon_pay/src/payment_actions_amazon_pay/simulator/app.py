@@ -87,6 +87,7 @@ async def _serve(arguments: argparse.Namespace, listener: socket.socket) -> None
             http=DroppableProtocol,
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # Who calls the control interface is told by the connection alone.
             timeout_graceful_shutdown=_STOP_SECONDS_MAX,
         )
         server = _Server(config)

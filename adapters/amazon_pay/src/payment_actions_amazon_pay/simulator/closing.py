@@ -12,9 +12,7 @@ UNFINISHED = frozenset({State.PENDING, State.OPEN})
 CONFIRMED = frozenset({State.OPEN, State.SUSPENDED})
 
 
-def close_authorization(
-    world: World, authorization: Authorization, reason: Reason, description: str = ""
-) -> None:
+def close_authorization(world: World, authorization: Authorization, reason: Reason, description: str = "") -> None:
     """Close an authorization that will not be captured any more; a capture it has only promised fails."""
     world.change(authorization, State.CLOSED, reason, description)
     fail_promised_captures(world, authorization)
@@ -27,9 +25,7 @@ def fail_promised_captures(world: World, authorization: Authorization) -> None:
             world.change(capture, State.DECLINED, Reason.PROCESSING_FAILURE)
 
 
-def cancel_order(
-    world: World, order: OrderReference, reason: Reason, description: str = ""
-) -> list[Authorization]:
+def cancel_order(world: World, order: OrderReference, reason: Reason, description: str = "") -> list[Authorization]:
     """Cancel an order reference; return the authorizations that were closed with it."""
     world.change(order, State.CANCELED, reason, description)
     unfinished = [each for each in authorizations_of(world, order) if each.status.state in UNFINISHED]

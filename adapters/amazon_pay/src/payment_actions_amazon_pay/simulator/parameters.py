@@ -126,8 +126,7 @@ def require_permit(action: str, thing: PaymentObject) -> None:
         return
     if permit.refusal is Code.ORDER_REFERENCE_NOT_MODIFIABLE:
         message = (
-            f"OrderReference {thing.id} is not in draft state and cannot be modified with the request "
-            "submitted by you."
+            f"OrderReference {thing.id} is not in draft state and cannot be modified with the request submitted by you."
         )
     else:
         allowed = " or ".join(sorted(State(state) for state in permit.states))

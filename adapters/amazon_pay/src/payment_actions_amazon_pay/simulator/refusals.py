@@ -63,7 +63,7 @@ HTTP_STATUS: Final = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - an answer that the API gives on purpose, not a failure of the simulator
+class Refusal(Exception):
     """Amazon refuses the call: nothing was executed."""
 
     def __init__(self, code: Code, message: str) -> None:

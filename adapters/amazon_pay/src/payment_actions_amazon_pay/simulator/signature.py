@@ -60,9 +60,7 @@ def authenticate(
 
 def string_to_sign(verb: str, host: str, path: str, parameters: Mapping[str, str]) -> str:
     """Return the canonical text of a call. Everything is encoded anew: on the wire a space may be ``+``."""
-    signed = sorted(
-        (_encode(name), _encode(text)) for name, text in parameters.items() if name != "Signature"
-    )
+    signed = sorted((_encode(name), _encode(text)) for name, text in parameters.items() if name != "Signature")
     return "\n".join((verb, host.lower(), path, "&".join(f"{name}={text}" for name, text in signed)))
 
 

@@ -30,9 +30,7 @@ _MINUTES_MAX: Final = 240
 _SOFT_DECLINE: Final = {"true": True, "false": False}
 
 
-def outcome_of(
-    action: str, note: str, environment: Environment, *, capture_now: bool = False
-) -> Outcome | None:
+def outcome_of(action: str, note: str, environment: Environment, *, capture_now: bool = False) -> Outcome | None:
     """Return the outcome that ``note`` asks for; None for an ordinary note, and always in live.
 
     :raises Refusal: InvalidSandboxSimulationSpecified for a combination that Amazon does not list.

@@ -92,9 +92,7 @@ _AUTHORIZATION_CLOSED: Final = _reasons(
     Reason.AMAZON_CLOSED,
 )
 _MONEY_DECLINED: Final = _reasons(Reason.AMAZON_REJECTED, Reason.PROCESSING_FAILURE)
-_CAPTURE_CLOSED: Final = _reasons(
-    Reason.MAX_AMOUNT_REFUNDED, Reason.MAX_REFUNDS_PROCESSED, Reason.AMAZON_CLOSED
-)
+_CAPTURE_CLOSED: Final = _reasons(Reason.MAX_AMOUNT_REFUNDED, Reason.MAX_REFUNDS_PROCESSED, Reason.AMAZON_CLOSED)
 _REFUND_COMPLETED: Final = _reasons(Reason.NONE, Reason.AMAZON_A_TO_Z_REFUND, Reason.BUYER_CANCELED)
 
 # Every step there is. What a synchronous call decides at once passes through Pending unseen, within the call.

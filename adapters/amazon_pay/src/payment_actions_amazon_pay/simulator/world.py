@@ -68,9 +68,7 @@ class IllegalMoveError(Exception):
 class World:
     """Everything Amazon knows, and its time. It does no I/O; time passes only through ``turn_to``."""
 
-    def __init__(
-        self, now: datetime, due: Mapping[Task, Handler], notify: Callable[[PaymentObject], None]
-    ) -> None:
+    def __init__(self, now: datetime, due: Mapping[Task, Handler], notify: Callable[[PaymentObject], None]) -> None:
         self.now = now
         self.objects: dict[str, PaymentObject] = {}
         self.references: dict[tuple[str, Environment, str], Use] = {}
@@ -130,9 +128,7 @@ class World:
         """Write down that money was acted on."""
         self.effects.append(Effect(effect, thing.id, self.now))
 
-    def change(
-        self, thing: PaymentObject, target: State, reason: Reason = Reason.NONE, description: str = ""
-    ) -> None:
+    def change(self, thing: PaymentObject, target: State, reason: Reason = Reason.NONE, description: str = "") -> None:
         """Move an object along the table of moves; the notification goes out with the next ``flush``.
 
         :raises IllegalMoveError: for a move that the table does not have. Nothing has changed then.

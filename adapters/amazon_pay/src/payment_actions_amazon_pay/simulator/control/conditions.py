@@ -77,9 +77,7 @@ async def arm_call_fault(simulator: Simulator, body: Body, _name: str) -> Json:
     action = body.text("operation", ANY)
     kind = body.text("kind")
     if action not in {*OPERATIONS, ANY} or kind not in CALL_FAULTS:
-        raise ControlError(
-            400, f"operation must be a known one or {ANY}; kind one of {', '.join(CALL_FAULTS)}."
-        )
+        raise ControlError(400, f"operation must be a known one or {ANY}; kind one of {', '.join(CALL_FAULTS)}.")
     executes = CALL_FAULTS[kind].executes or body.choice("executes", Executes, Executes.AFTER)
     if kind == "slow" and executes is Executes.NEVER:
         raise ControlError(400, "A slow call is executed before or after its wait.")

@@ -91,9 +91,7 @@ def _wanted(simulator: Simulator, body: Body) -> tuple[str, Notification]:
         message = _sample(seller_id, body.text("sample"), timestamp(world.now))
     message |= body.mapping("message")
     subject = body.text("subject", "")
-    return seller_id, notify(
-        simulator.signer, message, time=world.now, version=version, about=about, subject=subject
-    )
+    return seller_id, notify(simulator.signer, message, time=world.now, version=version, about=about, subject=subject)
 
 
 def _sample(seller_id: str, notification_type: str, time: str) -> dict[str, Any]:

@@ -49,12 +49,19 @@ _KINDS: Final = {
     Decided.CAPTURE: Kind.CAPTURE,
     Decided.REFUND: Kind.REFUND,
 }
-#: What can be decided beforehand though no single move from Pending leads there.
-_MORE_OUTCOMES: Final = {
+#: Moves from Pending that are not Amazon's to decide: somebody else makes them, by acting.
+_NOT_AMAZONS: Final = {
+    (Kind.AUTHORIZATION, State.CLOSED, Reason.MAX_CAPTURES_PROCESSED),
+    (Kind.AUTHORIZATION, State.CLOSED, Reason.SELLER_CLOSED),
+    (Kind.AUTHORIZATION, State.CLOSED, Reason.ORDER_REFERENCE_CANCELED),
+}
+#: What takes two moves from Pending.
+_TWO_MOVES: Final = {(Kind.CAPTURE, State.CLOSED, Reason.AMAZON_CLOSED)}
+#: What can only be decided beforehand.
+_ONLY_PLANNED: Final = {
     (Kind.AUTHORIZATION, State.CLOSED, Reason.EXPIRED_UNUSED),
     (Kind.CAPTURE, State.PENDING, Reason.NONE),
     (Kind.CAPTURE, State.PENDING, Reason.STOP_SHIPMENT),
-    (Kind.CAPTURE, State.CLOSED, Reason.AMAZON_CLOSED),
 }
 #: Action of the API, and the parameter that names its object, by console action.
 _CONSOLE: Final = {
@@ -156,7 +163,7 @@ async def settle_now(simulator: Simulator, body: Body, _name: str) -> Json:
     thing = body.thing(world)
     if thing.status.state is not State.PENDING or promised(world, thing):
         raise ControlError(409, f"{thing.id} is {thing.status.state} or waits for its authorization.")
-    settle(world, thing, _outcome(body, thing.kind) if "state" in body else None)
+    settle(world, thing, _outcome(body, thing.kind, planned=False) if "state" in body else None)
     world.flush()
     return object_view(world, thing)
 
@@ -164,16 +171,18 @@ async def settle_now(simulator: Simulator, body: Body, _name: str) -> Json:
 async def plan(simulator: Simulator, body: Body, _name: str) -> Json:
     """Decide the next calls' outcome beforehand, also in the live environment and where no string can."""
     operation = body.choice("operation", Decided)
-    outcome = _outcome(body, _KINDS[operation])
+    outcome = _outcome(body, _KINDS[operation], planned=True)
     simulator.world.planned[operation].extend([outcome] * body.count("count"))
     return {"planned": len(simulator.world.planned[operation])}
 
 
-def _outcome(body: Body, kind: Kind) -> Outcome:
+def _outcome(body: Body, kind: Kind, *, planned: bool) -> Outcome:
     state = body.choice("state", State)
     reason = body.choice("reason_code", Reason, Reason.NONE)
-    if not (legal(kind, State.PENDING, state, reason) or (kind, state, reason) in _MORE_OUTCOMES):
-        raise ControlError(409, f"Amazon never decides {state} ({reason or 'no reason'}) of a {kind}.")
+    wanted = (kind, state, reason)
+    one_move = legal(kind, State.PENDING, state, reason) and wanted not in _NOT_AMAZONS
+    if not (one_move or wanted in _TWO_MOVES or (planned and wanted in _ONLY_PLANNED)):
+        raise ControlError(409, f"Amazon never decides {state} ({reason or 'no reason'}) of a {kind} here.")
     minutes = body.count("minutes") if "minutes" in body else None
     return Outcome(state, reason, soft_decline=body.flag("soft_decline", default=False), minutes=minutes)
 

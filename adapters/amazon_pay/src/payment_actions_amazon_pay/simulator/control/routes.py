@@ -31,9 +31,7 @@ class ControlCall(NamedTuple):
     fields: str = ""
 
 
-_NOTIFICATION_FIELDS: Final = (
-    "object sample subscription_confirmation message subject seller_id signature_version"
-)
+_NOTIFICATION_FIELDS: Final = "object sample subscription_confirmation message subject seller_id signature_version"
 
 CALLS: Final = (
     ControlCall("GET", "/control/state", conditions.read_state),
@@ -51,20 +49,14 @@ CALLS: Final = (
     ControlCall("POST", "/control/console/{name}", payments.use_console, "object amount"),
     ControlCall("POST", "/control/buyer/mend-payment-method", payments.mend, "object"),
     ControlCall("POST", "/control/amazon/{name}", payments.act_as_amazon, "object"),
-    ControlCall(
-        "POST", "/control/settle", payments.settle_now, "object state reason_code soft_decline minutes"
-    ),
-    ControlCall(
-        "POST", "/control/plans", payments.plan, "operation state reason_code soft_decline minutes count"
-    ),
+    ControlCall("POST", "/control/settle", payments.settle_now, "object state reason_code soft_decline minutes"),
+    ControlCall("POST", "/control/plans", payments.plan, "operation state reason_code soft_decline minutes count"),
     ControlCall("POST", "/control/hold", conditions.hold, "kinds"),
     ControlCall("POST", "/control/release", conditions.release, "kinds"),
     ControlCall("POST", "/control/clock/advance", conditions.advance, "seconds minutes hours days"),
     ControlCall("GET", "/control/faults", conditions.list_faults),
     ControlCall("DELETE", "/control/faults", conditions.disarm),
-    ControlCall(
-        "POST", "/control/faults/calls", conditions.arm_call_fault, "operation kind count seconds executes"
-    ),
+    ControlCall("POST", "/control/faults/calls", conditions.arm_call_fault, "operation kind count seconds executes"),
     ControlCall(
         "POST",
         "/control/faults/notifications",
@@ -93,10 +85,7 @@ CALLS: Final = (
 
 def routes(*, from_anywhere: bool) -> list[Route]:
     """Return the control routes; unless ``from_anywhere``, they serve callers on this machine only."""
-    return [
-        Route(call.path, _endpoint(call, from_anywhere=from_anywhere), methods=[call.method])
-        for call in CALLS
-    ]
+    return [Route(call.path, _endpoint(call, from_anywhere=from_anywhere), methods=[call.method]) for call in CALLS]
 
 
 def _endpoint(call: ControlCall, *, from_anywhere: bool) -> Callable[[Request], Awaitable[JSONResponse]]:

@@ -25,7 +25,7 @@ from payment_actions_server.plugins import (
     StorePlatform,
 )
 from payment_actions_server.plugins.loader import Plugins, load_plugins
-from payment_actions_server.storage import open_storage
+from payment_actions_server.storage import Storage, open_storage
 from payment_actions_server.transport.grpc_server import GrpcServer
 from payment_actions_server.transport.http import HttpApplication, HttpServer
 from payment_actions_server.transport.metrics import Metrics
@@ -183,6 +183,21 @@ def _account_conflicts(config: Config, stores: Mapping[str, Store]) -> Iterator[
             )
 
 
+def _storage(config: Config) -> Storage:
+    """Return the database's storage, not yet started.
+
+    :raises ConfigError: no such kind of database.
+    """
+    try:
+        return open_storage(config.server.database)
+    except ValueError as error:
+        problem = str(error)  # It shows the address, and there may be a password in that.
+        for secret in config.secrets:
+            problem = problem.replace(secret, log.CONCEALED)
+        remedy = "Use a kind of database that this version knows"
+        raise ConfigError([Problem(config.file, "server.database", problem, remedy)]) from None
+
+
 # -- Checking -------------------------------------------------------------------------------------------------------
 
 
@@ -198,6 +213,10 @@ def check(path: str | os.PathLike[str]) -> list[Problem]:
         asyncio.run(_close_adapters(opened.stores))
     finally:
         plugins.close()
+    try:
+        _storage(config)
+    except ConfigError as error:
+        problems += error.problems
     problems += opened.problems
     problems += [
         Problem(config.file, f"stores.{store_id}", error.message, "The other stores are not affected")
@@ -240,7 +259,7 @@ class Service:
     ``grace_seconds``, storage closes last.
 
     :param plugins: those that are installed, unless given. The service closes them.
-    :param policy: how patient the engine is.
+    :param policy: how patient the engine is; what the configuration says of it, unless given.
     """
 
     def __init__(
@@ -254,7 +273,7 @@ class Service:
         self._config = config
         self._plugins = plugins
         self._clock = clock or SystemClock()
-        self._policy = policy or EnginePolicy()
+        self._policy = policy or EnginePolicy(lease_seconds=config.server.lease_seconds)
         self._resources = AsyncExitStack()
         self._ready = False
         self.grpc_port = 0
@@ -290,7 +309,7 @@ class Service:
         self._resources.push_async_callback(_close_adapters, stores)
         for store_id, error in unavailable.items():
             logger.error("store out of service", store=store_id, error=error.message)
-        storage = open_storage(server.database)
+        storage = _storage(self._config)
         self._resources.push_async_callback(storage.aclose)
         await storage.start()
         metrics = Metrics(self._config.stores)

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, PlainValidator, SecretStr, TypeAdapter, ValidationError
 
 from payment_actions_server.domain.status import CaptureMode
 from payment_actions_server.log import LEVELS, Level
-from payment_actions_server.plugins import STRICT
+from payment_actions_server.plugins import NO_UNKNOWN_KEYS
 from payment_actions_server.transport.validation import RULES
 
 SECRET_BYTES_MAX: Final = 64 * 1024
@@ -72,30 +72,32 @@ GRPC_DEFAULT: Final = Address("127.0.0.1", 50051)
 HTTP_DEFAULT: Final = Address("127.0.0.1", 8080)
 
 
-def _address(value: Any) -> Any:
-    if isinstance(value, Address) or not isinstance(value, str):
+def _address(value: Any) -> Address:
+    if isinstance(value, Address):
         return value
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]/]+)):([0-9]{1,5})", value)
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]/]+)):([0-9]{1,5})", str(value))
     if match is None or int(match[3]) > 65_535:
         raise ValueError("is not an address")
     return Address(match[1] or match[2], int(match[3]))
 
 
-_Address = Annotated[Address, BeforeValidator(_address), Field(strict=False)]
-_Text = Annotated[str, Field(min_length=1)]
+_Address = Annotated[Address, PlainValidator(_address)]
+_Text = Annotated[str, Field(min_length=1, strict=True)]
+_Flag = Annotated[bool, Field(strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
     """The table ``[server]``."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = NO_UNKNOWN_KEYS
 
     grpc: _Address = GRPC_DEFAULT
     http: _Address = HTTP_DEFAULT
     database: _Text = field(default="sqlite:///payment-actions.db", repr=False)  # It may have a password in it.
-    insecure_listen: bool = False
-    grace_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 30.0
+    insecure_listen: _Flag = False
+    grace_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False, strict=True)] = 30.0
+    lease_seconds: Annotated[float, Field(ge=1, le=3600, allow_inf_nan=False, strict=True)] = 60.0
     log_level: Level = "info"
 
 
@@ -103,7 +105,7 @@ class ServerConfig:
 class AdapterConfig:
     """Which adapter, and the settings that only it understands; secrets are `SecretStr` in there."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = NO_UNKNOWN_KEYS
 
     adapter: _Text
     settings: dict[str, Any] = field(default_factory=dict)
@@ -113,12 +115,12 @@ class AdapterConfig:
 class StoreConfig:
     """A table ``[stores.<id>]``."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = NO_UNKNOWN_KEYS
 
-    payment_methods: Annotated[tuple[_Text, ...], Field(strict=False, min_length=1)]
-    capture_mode: Annotated[CaptureMode, Field(strict=False)]
-    partial_capture: bool = False
-    partial_refund: bool = False
+    payment_methods: Annotated[tuple[_Text, ...], Field(min_length=1)]
+    capture_mode: CaptureMode
+    partial_capture: _Flag = False
+    partial_refund: _Flag = False
     platform: AdapterConfig
     gateway: AdapterConfig
 
@@ -133,6 +135,17 @@ class Config:
     secrets: tuple[str, ...] = field(default=(), repr=False)  #: What no log line may show.
 
 
+# pydantic's kinds of error, in the words of somebody who writes TOML.
+_SAID: Final[Mapping[str, str]] = {
+    "bool_type": "is neither true nor false",
+    "dataclass_type": "is not a table",
+    "float_type": "is not a number",
+    "string_too_short": "is empty",
+    "string_type": "is not a text",
+    "too_short": "is empty",
+    "tuple_type": "is not a list",
+}
+
 _Table = TypeVar("_Table", ServerConfig, StoreConfig)
 
 # What to write, by the last part of a key; docs/configuration.md says more.
@@ -142,6 +155,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "database": 'Give a database URL, e.g. "sqlite:///payment-actions.db"',
     "insecure_listen": "Give true or false",
     "grace_seconds": "Give a number of seconds from 0 to 3600",
+    "lease_seconds": "Give a number of seconds from 1 to 3600",
     "log_level": f"Give one of {', '.join(LEVELS)}",
     "payment_methods": "List the platform's names of the methods that are this gateway's, e.g. [\"Amazon Pay\"]",
     "capture_mode": f"Give one of {', '.join(CaptureMode)}",
@@ -324,11 +338,9 @@ class _Reader:
             self._add(dotted, "is missing", _REMEDIES[last])
         elif kind in {"extra_forbidden", "unexpected_keyword_argument"}:
             self._add_unknown(dotted, last, [setting.name for setting in fields(shape)])
-        elif kind == "dataclass_type":
-            self._add(dotted, "is not a table", _REMEDIES.get(last, "Write it as a table"))
         else:
-            said = message.removeprefix("Value error, ").removeprefix("Input ")
-            self._add(dotted, said, _REMEDIES[last])
+            said = _SAID.get(kind) or message.removeprefix("Value error, ").removeprefix("Input ")
+            self._add(dotted, said, _REMEDIES.get(last, "Write it as a table"))
 
     def _only(self, table: Mapping[str, Any], known: Collection[str], prefix: str) -> None:
         for name in table.keys() - set(known):

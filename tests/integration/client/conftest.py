@@ -85,7 +85,7 @@ def _unary(rpc: str) -> Any:
         answers = self.take_note(rpc, request, context)
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         answer = answer(request) if callable(answer) else answer
-        await asyncio.sleep(self.slowness_seconds)
+        await asyncio.sleep(self.slowness_seconds.get(rpc, 0))
         if isinstance(answer, Failure):
             await answer.end(context)
         return answer
@@ -103,7 +103,7 @@ class Service(payment_actions_pb2_grpc.PaymentActionsServicer):
         self.events: list[pb.Event] = []
         self.break_after: list[int] = []  # For each connection of a stream: after how many messages it is lost.
         self.refusal: Failure | None = None  # What every stream ends with at once.
-        self.slowness_seconds = 0.0
+        self.slowness_seconds: dict[str, float] = {}  # By RPC: how long its answer takes.
 
     def script(self, rpc: str, *answers: Any) -> None:
         """Say how the calls of an RPC are answered, one after the other."""
@@ -334,7 +334,5 @@ def captured(state: int = pb.OPERATION_STATE_SUCCEEDED, **fields: Any) -> Callab
 
 
 def event(sequence: int, **fields: Any) -> pb.Event:
-    return pb.Event(
-        **{"sequence": sequence, "store": "eu-shop", "order_id": "4711", "number": sequence, "message": "Seen."}
-        | fields
-    )
+    line = {"sequence": sequence, "store": "eu-shop", "order_id": "4711", "number": sequence, "message": "Seen."}
+    return pb.Event(**line | fields)

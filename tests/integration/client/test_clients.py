@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from payment_actions.v1 import payment_actions_pb2 as pb
+from payment_actions.v1.error_reason_pb2 import ErrorReason
 from payment_actions_client import (
     ConnectionFailed,
     GatewayThrottled,
@@ -18,7 +19,6 @@ from payment_actions_client import (
     RetryPolicy,
     StoreNotFound,
     action_item,
-    new_request_id,
     succeeded,
 )
 
@@ -114,13 +114,9 @@ def test_a_doorstep_refusal_without_an_operation_is_tried_again(client, service,
     assert first == second
 
 
-@pytest.mark.parametrize(
-    "reason",
-    pb.DESCRIPTOR.pool.FindEnumTypeByName("payment_actions.v1.ErrorReason").values[1:],
-    ids=lambda value: value.name,
-)
+@pytest.mark.parametrize("reason", ErrorReason.keys()[1:])
 def test_every_reason_is_an_error_of_its_own_with_the_services_words(client, service, make, reason):
-    name = reason.name.removeprefix("ERROR_REASON_")
+    name = reason.removeprefix("ERROR_REASON_")
     service.script("CapturePayment", make.failure(name, f"All about {name}.", operation_id="01k0"))
     with pytest.raises(PaymentActionsError) as caught:
         client.call("capture", "eu-shop", "4711", request_id="r-1")
@@ -132,7 +128,7 @@ def test_every_reason_is_an_error_of_its_own_with_the_services_words(client, ser
 
 def test_a_reason_from_the_future_keeps_its_name_and_code(client, service, make):
     service.script("GetPayment", make.failure("NOT_ON_SUNDAYS", "Closed.", code=grpc.StatusCode.FAILED_PRECONDITION))
-    with pytest.raises(PaymentActionsError, match="Closed.") as caught:
+    with pytest.raises(PaymentActionsError, match="Closed") as caught:
         client.call("get_payment", "eu-shop", "4711")
     assert (caught.value.reason, caught.value.code) == ("NOT_ON_SUNDAYS", grpc.StatusCode.FAILED_PRECONDITION)
 
@@ -149,7 +145,7 @@ def test_an_action_without_an_answer_may_have_happened_and_says_how_to_ask_again
 
 def test_an_action_that_timed_out_may_have_happened_and_is_not_sent_again(connect, service, make):
     service.script("CapturePayment", make.captured())
-    service.slowness_seconds = 5
+    service.slowness_seconds["CapturePayment"] = 5
     with pytest.raises(OutcomeUnknown, match=r"0\.3 seconds") as caught:
         connect(timeout=0.3).call("capture", "eu-shop", "4711", request_id="r-1")
     assert (caught.value.request_id, caught.value.code) == ("r-1", grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -171,7 +167,7 @@ def test_a_read_without_an_answer_is_only_a_lost_connection(client, server):
 
 def test_a_call_outlives_a_restart(connect, server, service, make):
     service.script("CapturePayment", make.captured())
-    client = connect()
+    client = connect(retry=RetryPolicy())
     client.call("capture", "eu-shop", "4711")
     server.stop()
     restart = threading.Timer(0.2, server.start)
@@ -265,7 +261,3 @@ def test_a_run_goes_on_with_the_items_that_have_not_ended(client, service):
     first, second, third = service.requests("RunActions")
     assert [len(request.items) for request in (first, second, third)] == [5, 3, 2]
     assert list(second.items) == items[:3]
-
-
-def test_a_request_id_is_new_every_time():
-    assert new_request_id() != new_request_id()

@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -6,12 +7,12 @@ import grpc
 import httpx
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from integration.transport.fake_engine import FakeEngine
+
 from payment_actions.v1.payment_actions_pb2_grpc import PaymentActionsStub
 from payment_actions_server.transport.grpc_server import GrpcServer
 from payment_actions_server.transport.http import HttpApplication
 from payment_actions_server.transport.metrics import Metrics
-
-from integration.transport.fake_engine import FakeEngine
 
 
 class Running(NamedTuple):
@@ -93,9 +94,18 @@ def told(error: grpc.aio.AioRpcError | status_pb2.Status) -> Refusal:
 async def refusal(call: Any) -> Refusal:
     """Await a call that must fail; return what the caller learns."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        if hasattr(call, "__aiter__"):
-            async for _ in call:
-                pass
-        else:
-            await call
+        await (_all(call) if hasattr(call, "__aiter__") else call)
     return told(caught.value)
+
+
+async def _all(stream: Any) -> list[Any]:
+    return [response async for response in stream]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what happens soon."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it never happened")

@@ -4,11 +4,11 @@ import asyncio
 
 import grpc
 import pytest
-from payment_actions.v1 import payment_actions_pb2 as pb
-from payment_actions_server.domain import errors
+from integration.transport.conftest import refusal
 from structlog.testing import capture_logs
 
-from integration.transport.conftest import refusal
+from payment_actions.v1 import payment_actions_pb2 as pb
+from payment_actions_server.domain import errors
 
 GET = pb.GetPaymentRequest(store="shop", order_id="4711")
 CAPTURE = pb.CapturePaymentRequest(store="shop", order_id="4711", request_id="r1")

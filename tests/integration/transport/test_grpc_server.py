@@ -7,12 +7,13 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from integration.transport.conftest import refusal, served, until
+from integration.transport.fake_engine import EVENT
+
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.domain.errors import OrderNotFound
 from payment_actions_server.transport.grpc_server import GrpcServer
 from payment_actions_server.transport.metrics import Metrics
-
-from integration.transport.conftest import refusal, served
 
 GET = pb.GetPaymentRequest(store="shop", order_id="4711")
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -36,8 +37,7 @@ async def test_stopping_lets_a_call_under_way_finish(engine):
     engine.holds["4711"] = asyncio.Event()
     async with served(engine) as running:
         call = running.stub.GetPayment(GET)
-        while not engine.running:
-            await asyncio.sleep(0.005)
+        await until(lambda: engine.running)
         stopping = asyncio.create_task(running.server.stop(5))
         await asyncio.sleep(0.1)
         engine.holds["4711"].set()
@@ -50,8 +50,7 @@ async def test_stopping_lets_a_call_under_way_be_refused_too(engine):
     engine.errors["4711"] = OrderNotFound("None.")
     async with served(engine) as running:
         call = running.stub.GetPayment(GET)
-        while not engine.running:
-            await asyncio.sleep(0.005)
+        await until(lambda: engine.running)
         stopping = asyncio.create_task(running.server.stop(5))
         await asyncio.sleep(0.1)
         engine.holds["4711"].set()
@@ -63,8 +62,7 @@ async def test_stopping_cuts_off_what_outlasts_the_grace(engine):
     engine.holds["4711"] = asyncio.Event()
     async with served(engine) as running:
         call = running.stub.GetPayment(GET)
-        while not engine.running:
-            await asyncio.sleep(0.005)
+        await until(lambda: engine.running)
         await asyncio.wait_for(running.server.stop(0.1), 2)
         with pytest.raises(grpc.aio.AioRpcError):
             await call
@@ -85,23 +83,29 @@ async def test_stopping_ends_watchers_at_once_and_says_so(engine):
     assert engine.watching == 0
 
 
+async def test_stopping_ends_watchers_who_do_not_read(engine):
+    engine.events = [EVENT] * 100_000
+    async with served(engine) as running:
+        watch = running.stub.WatchEvents(pb.WatchEventsRequest())
+        await watch.read()
+        await asyncio.sleep(0.5)
+        await asyncio.wait_for(running.server.stop(5), 7)
+    assert engine.watching == 0
+
+
 async def test_a_watcher_who_goes_away_is_forgotten(stub, engine):
     call = stub.WatchEvents(pb.WatchEventsRequest())
     await call.read()
     assert engine.watching == 1
     call.cancel()
-    async with asyncio.timeout(5):
-        while engine.watching:
-            await asyncio.sleep(0.005)
+    await until(lambda: not engine.watching)
 
 
 async def test_a_deadline_is_counted_as_one(running, engine, metrics):
     engine.holds["4711"] = asyncio.Event()
     with pytest.raises(grpc.aio.AioRpcError):
         await running.stub.GetPayment(GET, timeout=0.1)
-    async with asyncio.timeout(5):
-        while b'code="DEADLINE_EXCEEDED"' not in metrics.render({}):
-            await asyncio.sleep(0.01)
+    await until(lambda: b'code="DEADLINE_EXCEEDED"' in metrics.render({}))
 
 
 async def test_a_taken_port_is_an_error_that_names_it(engine):

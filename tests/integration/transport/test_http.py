@@ -4,10 +4,11 @@ import asyncio
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
+
 from payment_actions_server.domain.errors import GatewayUnavailable, StoreNotFound
 from payment_actions_server.plugins import NotificationRefused, Unavailable
 from payment_actions_server.transport.http import BODY_BYTES_MAX, NOTIFICATIONS_MAX, HttpApplication, HttpServer
-from structlog.testing import capture_logs
 
 URL = "/notifications/shop"
 

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
+from integration.transport.fake_engine import EVENT, OPERATION_ID
+
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
 from payment_actions_server.engine import PaymentQuery
-
-from integration.transport.fake_engine import EVENT, OPERATION_ID
 
 TARGET = {"store": "shop", "order_id": "4711"}
 

@@ -5,12 +5,12 @@ from collections import Counter
 
 import grpc
 from google.type.money_pb2 import Money
+from integration.transport.conftest import refusal, told, until
+
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.domain.errors import OrderNotFound
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.domain.status import Action
-
-from integration.transport.conftest import refusal, told
 
 
 def item(order_id="4711", action=pb.ACTION_CAPTURE, request_id="r1", **more):
@@ -19,12 +19,6 @@ def item(order_id="4711", action=pb.ACTION_CAPTURE, request_id="r1", **more):
 
 async def run(stub, *items, **more):
     return [response async for response in stub.RunActions(pb.RunActionsRequest(items=items, **more))]
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def test_each_item_is_answered_as_it_ends(stub, engine):

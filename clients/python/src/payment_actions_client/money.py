@@ -7,6 +7,7 @@ from google.type.money_pb2 import Money
 
 # Wide enough for every int64 with nine digits behind the point; what does not fit is refused, never rounded.
 _EXACT: Final = Context(prec=40, traps=[Inexact, InvalidOperation])
+_NANOS_MAX: Final = 2**63 * 10**9
 
 
 def to_money(amount: Decimal | str, currency_code: str = "") -> Money:
@@ -25,8 +26,10 @@ def to_money(amount: Decimal | str, currency_code: str = "") -> Money:
         raise ValueError(f"{amount} has no currency; give currency_code, or a string such as '129.90 USD'")
     try:
         nanos = int(_EXACT.quantize(_EXACT.create_decimal(amount), Decimal("1e-9")).scaleb(9, _EXACT))
-    except (InvalidOperation, Inexact):
+    except (InvalidOperation, Inexact, ValueError):  # In this order: no number; too fine or too large; NaN.
         raise ValueError(f"{amount!r} is not a decimal amount that can be sent exactly") from None
+    if abs(nanos) >= _NANOS_MAX:
+        raise ValueError(f"{amount!r} is larger than any amount that can be sent")
     # Money wants both parts of one sign, so the division rounds towards zero.
     sign = -1 if nanos < 0 else 1
     units, rest = divmod(abs(nanos), 10**9)

@@ -26,13 +26,17 @@ class Shop(NamedTuple):
     currency_code: str
     partial_refund: bool = False
 
+    @property
+    def access_key(self) -> str:
+        """Return the key that tells Amazon which seller is calling."""
+        return f"demo-access-key-{self.seller_id}"
+
 
 # The keys are worth nothing anywhere but at the simulator.
 SHOPS: Final = (
     Shop("eu-shop", "authorize_then_capture", "A1DEMOSELLER", "EUR"),
     Shop("outlet", "immediate_capture", "A2DEMOSELLER", "EUR", partial_refund=True),
 )
-ACCESS_KEY: Final = "demo-access-key"
 SECRET_KEY: Final = "demo-secret-key"  # noqa: S105 - as above
 XCART_KEY: Final = "demo-xcart-key"
 
@@ -104,7 +108,7 @@ class Stage:
     def sdk(self, store: str) -> AmazonPayClient:
         """Return Amazon's own SDK as the shop's checkout would use it, pointed at the simulator."""
         client = AmazonPayClient(
-            mws_access_key=ACCESS_KEY,
+            mws_access_key=shop_of(store).access_key,
             mws_secret_key=SECRET_KEY,
             merchant_id=shop_of(store).seller_id,
             region="eu",
@@ -117,7 +121,8 @@ class Stage:
 
     def environment(self) -> dict[str, str]:
         """Return what the service finds in its environment."""
-        return {"DEMO_ACCESS_KEY": ACCESS_KEY, "DEMO_SECRET_KEY": SECRET_KEY, "DEMO_XCART_KEY": XCART_KEY}
+        keys = {f"DEMO_ACCESS_KEY_{shop.seller_id}": shop.access_key for shop in SHOPS}
+        return {"DEMO_SECRET_KEY": SECRET_KEY, "DEMO_XCART_KEY": XCART_KEY, **keys}
 
     def start_service(self) -> None:
         """Start the service, or start it again after it was stopped or killed."""
@@ -127,7 +132,7 @@ class Stage:
             self.amazon.send("PUT", "notifications", seller_id=shop.seller_id, url=url, retry_seconds=1)
 
     def _start(self) -> None:
-        accounts = [f"--account={shop.seller_id}:{ACCESS_KEY}:{SECRET_KEY}" for shop in SHOPS]
+        accounts = [f"--account={shop.seller_id}:{shop.access_key}:{SECRET_KEY}" for shop in SHOPS]
         log = self.folder / "amazon-pay-simulator.log"
         amazon = self._run(simulator("payment-actions-amazon-pay-simulator", log, "--no-throttling", *accounts))
         self.amazon = self._control(amazon)
@@ -179,7 +184,7 @@ sandbox = true
 simulator = "{self.amazon.url}"
 throttling = false
 seller_id = "{shop.seller_id}"
-access_key = {{ env = "DEMO_ACCESS_KEY" }}
+access_key = {{ env = "DEMO_ACCESS_KEY_{shop.seller_id}" }}
 secret_key = {{ env = "DEMO_SECRET_KEY" }}
 notification_topics = ["{self._topic(shop)}"]
 """

@@ -137,13 +137,16 @@ class Story:
         self._end(order, "VOIDED", "C", voids=1)
 
     def _capture_declined(self) -> None:
-        self._teller.scene("Amazon declines the capture")
+        self._teller.scene("Amazon declines the capture; the staff may try again")
         order = self._shop.order("640.00")
         self._see(order, "AUTHORIZED", "CAPTURE, VOID")
         planned = {"operation": "Capture", "state": "Declined", "reason_code": "AmazonRejected", "count": 1}
         self._stage.amazon.send("POST", "plans", **planned)
-        self._act("Capture", self._client.capture, order, "DECLINED")
-        self._end(order, "DECLINED", "D")
+        declined = self._act("Capture", self._client.capture, order, "DECLINED")
+        self._see(order, "AUTHORIZED", "CAPTURE, VOID")
+        again = self._act("Capture", self._client.capture, order, "SUCCEEDED")
+        self._teller.expect("a new reference", again.reference != declined.reference, True)
+        self._end(order, "CAPTURED", "P", captures=1)
 
     def _capture_pending(self) -> None:
         self._teller.scene("Amazon accepts the capture and decides later")
@@ -275,8 +278,12 @@ class Story:
         payment = self._wait(order, wanted)
         xcart = self._stage.shops[order.store].get(f"orders/{order.order_id}")
         moved = self._effects(order)
-        told = ", ".join(f"{count} {kind}" for kind, count in moved.items() if count) or "nothing moved"
-        self._teller.line("after", f"{status(payment)}; X-Cart {xcart['payment_status']}; at Amazon: {told}")
+        told = ", ".join(
+            f"{count} {kind.removesuffix('s') if count == 1 else kind}" for kind, count in moved.items() if count
+        )
+        self._teller.line(
+            "after", f"{status(payment)}; X-Cart {xcart['payment_status']}; at Amazon: {told or 'nothing moved'}"
+        )
         self._teller.expect("the status", status(payment), wanted)
         self._teller.expect("X-Cart's status", xcart["payment_status"], store_word)
         self._teller.expect("what moved", moved, {kind: effects.get(kind, 0) for kind in moved})

@@ -25,7 +25,7 @@ class Teller:
 
     def line(self, label: str, text: str) -> None:
         """Print a step."""
-        self.console.print(f"  [dim]{label:>9}[/dim]  {text}", highlight=False)
+        self.console.print(f"  [dim]{label:>9}[/dim]  {text}", highlight=False, soft_wrap=True)
 
     def before(self, payment: pb.Payment) -> None:
         """Print what staff sees."""
@@ -57,8 +57,8 @@ class Teller:
                 payment.store,
                 payment.order_id,
                 status(payment),
-                str(to_decimal(payment.captured_amount)),
-                str(to_decimal(payment.refunded_amount)),
+                f"{to_decimal(payment.captured_amount):.2f} {payment.captured_amount.currency_code}",
+                f"{to_decimal(payment.refunded_amount):.2f} {payment.refunded_amount.currency_code}",
                 offers(payment),
                 store_words[payment.store, payment.order_id],
             )

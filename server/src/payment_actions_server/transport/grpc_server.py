@@ -22,6 +22,7 @@ RPCS_MAX: Final = 4096
 """Calls under way at once, watchers included; one more is answered RESOURCE_EXHAUSTED."""
 
 _HEALTH_SECONDS_MAX: Final = 1.0
+_NEWS_SECONDS: Final = 0.1
 _SERVED: Final = ("", SERVICE.full_name)
 
 _OPTIONS: Final = (
@@ -69,6 +70,7 @@ class GrpcServer:
     async def stop(self, grace_seconds: float) -> None:
         """Accept nothing new, let the calls under way finish, cut off after ``grace_seconds`` those that have not."""
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await asyncio.sleep(_NEWS_SECONDS)  # Who watches our health hears of it before that stream ends too.
         self._boundary.drain()
         await self._server.stop(grace_seconds)
 
@@ -89,8 +91,6 @@ class _Health(HealthServicer):
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:  # noqa: N802 - the library's name
         """Stream a service's health until the caller, or this server, has had enough."""
-        try:
+        with suppress(Stopping):
             async with self._boundary.until_drained():
                 await super().Watch(request, context)
-        except Stopping:
-            await context.write(health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING))

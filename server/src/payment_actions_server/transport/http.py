@@ -27,6 +27,7 @@ BODY_SECONDS_MAX: Final = 10.0
 NOTIFICATIONS_MAX: Final = 64
 """Notifications under way at once; one more is sent away, and its sender comes again."""
 
+CONNECTIONS_MAX: Final = 1024
 HEALTH_SECONDS_MAX: Final = 2.0
 
 # A refused notification is the sender's mistake, of one kind or another; everything not listed is "not trusted".
@@ -208,7 +209,14 @@ class HttpServer:
             listener.close()
             raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
         config = uvicorn.Config(
-            self._app, log_config=None, access_log=False, lifespan="off", server_header=False, proxy_headers=False
+            self._app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=CONNECTIONS_MAX,
         )
         self._server = _QuietServer(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))

@@ -1,0 +1,77 @@
+"""`serve` as a process: what a parent reads, and how signals end it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+SECRET = "shop-key-that-nobody-sees"
+SERVE = "import sys; from payment_actions_server import app, config; app.serve(config.load_config(sys.argv[1]))"
+
+
+@contextmanager
+def serving(tmp_path, level="info"):
+    """Serve two real adapters in a process; yield it and the line by which it says that it is ready."""
+    path = tmp_path / "pa.toml"
+    path.write_text(f"""
+        [server]
+        grpc = "127.0.0.1:0"
+        http = "127.0.0.1:0"
+        log_level = "{level}"
+        [stores.eu-shop]
+        payment_methods = ["Amazon Pay"]
+        capture_mode = "authorize_then_capture"
+        [stores.eu-shop.platform]
+        adapter = "xcart"
+        url = "http://127.0.0.1:9/"
+        api_key = {{ env = "SHOP_KEY" }}
+        [stores.eu-shop.gateway]
+        adapter = "amazon_pay_v1"
+        region = "eu"
+        sandbox = true
+        seller_id = "A1B2C3"
+        access_key = {{ env = "SHOP_KEY" }}
+        secret_key = {{ env = "SHOP_KEY" }}
+    """)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"SHOP_KEY": SECRET},
+    )
+    try:
+        yield process, next(line for line in map(json.loads, process.stderr) if line["event"] == "serving")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_gracefully(tmp_path, number):
+    with serving(tmp_path) as (process, ready):
+        assert httpx.get(f"http://127.0.0.1:{ready['http_port']}/healthz").status_code == 200
+        process.send_signal(number)
+        lines = process.communicate(timeout=10)[1].splitlines()
+        assert process.returncode == 0
+        assert json.loads(lines[-1])["event"] == "stopped"
+
+
+def test_the_line_that_says_ready_has_the_real_ports(tmp_path):
+    with serving(tmp_path) as (_, ready):
+        assert ready["grpc_port"] > 0
+        assert ready["http_port"] > 0
+        assert (ready["stores"], ready["unavailable_stores"]) == (["eu-shop"], [])
+
+
+def test_no_line_shows_a_secret_though_the_shop_cannot_be_reached(tmp_path):
+    with serving(tmp_path, "debug") as (process, ready):
+        httpx.post(f"http://127.0.0.1:{ready['http_port']}/notifications/eu-shop", content=b"{}")
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=10)[1]
+    assert '"notification"' in told
+    assert SECRET not in told

@@ -244,7 +244,6 @@ class TestAmazonPayV1(GatewayConformance):
 
     @pytest.fixture
     async def harness(self, simulator_url: str) -> AsyncIterator[AmazonPayHarness]:
-        httpx.post(f"{simulator_url}/control/reset", json={}, trust_env=False, verify=False).raise_for_status()
         line = Line(int(simulator_url.rpartition(":")[2]))
         await line.connect()
         settings = {
@@ -259,6 +258,8 @@ class TestAmazonPayV1(GatewayConformance):
             "timeout_seconds": 5,
         }
         gateway = payment_actions_gateways()["amazon_pay_v1"](settings)
-        yield AmazonPayHarness(simulator_url, gateway, line)
+        harness = AmazonPayHarness(simulator_url, gateway, line)
+        harness._control("reset")
+        yield harness
         await gateway.aclose()
         await line.cut()

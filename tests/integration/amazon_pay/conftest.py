@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -24,7 +24,6 @@ from payment_actions_server.plugins import (
     GatewayPayment,
     GatewayReference,
     GatewayRequest,
-    format_amount,
 )
 
 SELLER, ACCESS_KEY, SECRET_KEY = "A1TESTSELLER", "test-access-key", "test-secret-key"
@@ -72,9 +71,7 @@ class Simulator:
         await self.call("ConfirmOrderReference", AmazonOrderReferenceId=draft["id"])
         return str(draft["id"])
 
-    async def authorize(
-        self, order_id: str, amount: str = "129.90", currency: str = "USD", **more: str
-    ) -> str:
+    async def authorize(self, order_id: str, amount: str = "129.90", currency: str = "USD", **more: str) -> str:
         root = await self.call(
             "Authorize",
             AmazonOrderReferenceId=order_id,
@@ -95,9 +92,7 @@ class Simulator:
 
     async def effects(self) -> list[tuple[str, str]]:
         listed = (await self.control("GET", "effects"))["effects"]
-        return [
-            (effect["kind"], effect["reference_id"]) for effect in listed if effect["kind"] != "authorize"
-        ]
+        return [(effect["kind"], effect["reference_id"]) for effect in listed if effect["kind"] != "authorize"]
 
     async def calls(self, operation: str = "") -> list[Mapping[str, Any]]:
         return list((await self.control("GET", "calls", operation=operation))["calls"])
@@ -108,7 +103,8 @@ class Simulator:
         return built["headers"], built["body"].encode()
 
     async def finish_all(self) -> None:
-        await self.post("clock/advance", hours=2)
+        """Let a minute pass: in the sandbox Amazon decides within 30 seconds."""
+        await self.post("clock/advance", minutes=1)
 
 
 def payment(**references: str | tuple[str, ...]) -> GatewayPayment:
@@ -128,19 +124,38 @@ def payment(**references: str | tuple[str, ...]) -> GatewayPayment:
     )
 
 
-def request(
-    action: Action, about: GatewayPayment, amount_minor: int = 12990, note: str = "", reference: str = ""
-) -> GatewayRequest:
+def request_for(action: Action, about: GatewayPayment, amount_minor: int = 12990, **more: str) -> GatewayRequest:
     """Return a request under a reference of its own."""
-    assert format_amount(amount_minor, about.currency_code)
     return GatewayRequest(
         action=action,
         payment=about,
-        reference=reference or f"pa-{uuid4().hex[:26]}",
+        reference=f"pa-{uuid4().hex[:26]}",
         amount_minor=amount_minor,
         currency_code=about.currency_code,
-        note=note,
+        **more,
     )
+
+
+async def look(gateway: AmazonPayV1, about: GatewayPayment) -> GatewayPayment:
+    """Return the payment as the engine knows it once it has looked."""
+    snapshot = await gateway.snapshot(about)
+    assert snapshot.problem() is None
+    return replace(about, references=tuple(dict.fromkeys(about.references + snapshot.references)))
+
+
+@pytest.fixture
+def make_payment() -> Callable[..., GatewayPayment]:
+    return payment
+
+
+@pytest.fixture
+def ask() -> Callable[..., GatewayRequest]:
+    return request_for
+
+
+@pytest.fixture
+def known() -> Callable[..., Awaitable[GatewayPayment]]:
+    return look
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-async def exchange(
-    client: httpx.AsyncClient, request: httpx.Request, *, seconds_max: float, bytes_max: int
-) -> Answer:
+async def exchange(client: httpx.AsyncClient, request: httpx.Request, *, seconds_max: float, bytes_max: int) -> Answer:
     """Send ``request`` once and return the answer.
 
     :raises Unavailable: no connection came about, so nothing was sent.

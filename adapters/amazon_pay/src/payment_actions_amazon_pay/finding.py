@@ -110,9 +110,7 @@ def _too_little(request: GatewayRequest, holding: list[CaptureView]) -> StateCon
     order = f"order {request.payment.order_number}"
     left = sum(max(0, refundable_minor(view)) for view in holding)
     if left < request.amount_minor:
-        return StateConflict(
-            f"{order} has {left} minor units left to refund, {request.amount_minor} were asked for"
-        )
+        return StateConflict(f"{order} has {left} minor units left to refund, {request.amount_minor} were asked for")
     return NotExecuted(
         f"{order} was captured in {len(holding)} parts, and none holds the whole refund: refund part by part"
     )

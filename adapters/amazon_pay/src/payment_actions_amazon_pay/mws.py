@@ -47,9 +47,7 @@ def _nothing(_: Element) -> None:
 CAPTURE: Final = Operation("Capture", "CaptureDetails", capture_of)
 REFUND: Final = Operation("Refund", "RefundDetails", refund_of)
 CLOSE_AUTHORIZATION: Final = Operation("CloseAuthorization", "", _nothing)
-GET_ORDER_REFERENCE: Final = Operation(
-    "GetOrderReferenceDetails", "OrderReferenceDetails", order_reference_of
-)
+GET_ORDER_REFERENCE: Final = Operation("GetOrderReferenceDetails", "OrderReferenceDetails", order_reference_of)
 GET_AUTHORIZATION: Final = Operation("GetAuthorizationDetails", "AuthorizationDetails", authorization_of)
 GET_CAPTURE: Final = Operation("GetCaptureDetails", "CaptureDetails", capture_of)
 GET_REFUND: Final = Operation("GetRefundDetails", "RefundDetails", refund_of)
@@ -121,9 +119,7 @@ class Mws:
         }
         if settings.mws_auth_token:
             common["MWSAuthToken"] = settings.mws_auth_token.get_secret_value()
-        body = signed_form(
-            settings.endpoint, {**parameters, **common}, settings.secret_key.get_secret_value()
-        )
+        body = signed_form(settings.endpoint, {**parameters, **common}, settings.secret_key.get_secret_value())
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "Accept": "text/xml"}
         return self._http().build_request("POST", settings.endpoint, content=body, headers=headers)
 
@@ -145,9 +141,7 @@ class Mws:
         # NA spells it RequestId, EU and every throttle reply RequestID.
         request_id = text(root, "RequestId") or text(root, "RequestID") or "unknown"
         said = self._without_secrets(text(root, "Error/Message"))[:MESSAGE_LENGTH_MAX]
-        message = (
-            f"{name}: Amazon Pay answered {code or 'no code'} (HTTP {status}, request {request_id}): {said}"
-        )
+        message = f"{name}: Amazon Pay answered {code or 'no code'} (HTTP {status}, request {request_id}): {said}"
         match proof_of(code):
             case Proof.NOTHING_HAPPENED:
                 return NotExecuted(message, reason_code=code)

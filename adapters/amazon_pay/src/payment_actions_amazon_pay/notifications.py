@@ -69,9 +69,7 @@ def notification_of(envelope: Envelope, settings: AmazonPayV1Settings) -> Notifi
     message = _message(envelope.message)
     kind = str(message.get("notificationtype") or "")
     if _is_version_2(message):
-        raise _refused(
-            "version", "it is of Amazon Pay API version 2, and this store's adapter speaks version 1"
-        )
+        raise _refused("version", "it is of Amazon Pay API version 2, and this store's adapter speaks version 1")
     if str(message.get("issample")).lower() == "true":
         return _other(envelope, f"{kind}: a sample from Seller Central")
     if message.get("sellerid") != settings.seller_id:
@@ -110,9 +108,7 @@ def _identifiers(details: Element, subject: Subject) -> tuple[str, ...]:
     made in Seller Central would be seen only at the next scheduled look.
     """
     own = [text(details, path) for path in subject.ids]
-    listed = [
-        (child.text or "").strip() for path in ("Id", "member") for child in details.findall(f"IdList/{path}")
-    ]
+    listed = [(child.text or "").strip() for path in ("Id", "member") for child in details.findall(f"IdList/{path}")]
     hints = [order_reference_hint(value) for value in own]
     return tuple(dict.fromkeys(value for value in own + listed + hints if value))[:IDENTIFIERS_MAX]
 
@@ -134,9 +130,7 @@ def _is_version_2(message: Mapping[str, Any]) -> bool:
 
 
 def _other(envelope: Envelope, about: str) -> Notification:
-    return Notification(
-        message_id=envelope.message_id, kind=NotificationKind.OTHER, subject=_printable(about)
-    )
+    return Notification(message_id=envelope.message_id, kind=NotificationKind.OTHER, subject=_printable(about))
 
 
 def _printable(about: str) -> str:

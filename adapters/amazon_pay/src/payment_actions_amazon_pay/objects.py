@@ -87,7 +87,7 @@ def parse_xml(document: bytes | str) -> Element:
     """
     try:
         root: Element = fromstring(document, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError) as error:
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:  # The last: unknown encoding.
         raise Malformed(f"not acceptable XML ({type(error).__name__})") from error
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]

@@ -99,13 +99,9 @@ class Reading:
         """Return a capture with its refunds."""
         read = await self._mws.read(GET_CAPTURE, capture_id)
         refund_ids = _bounded(read.refund_ids)
-        return CaptureView(
-            read, tuple([await self._mws.read(GET_REFUND, refund_id) for refund_id in refund_ids])
-        )
+        return CaptureView(read, tuple([await self._mws.read(GET_REFUND, refund_id) for refund_id in refund_ids]))
 
-    async def _order(
-        self, payment: GatewayPayment, views: Iterable[AuthorizationView]
-    ) -> OrderReference | None:
+    async def _order(self, payment: GatewayPayment, views: Iterable[AuthorizationView]) -> OrderReference | None:
         known = payment.reference("order_reference")
         if known:
             return await self._mws.read(GET_ORDER_REFERENCE, known)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool
 
-from payment_actions_server.plugins import Secret, SettingsError, parse_settings
+from payment_actions_server.plugins import NO_UNKNOWN_KEYS, Secret, SettingsError, parse_settings
 
 
 class Region(NamedTuple):
@@ -57,8 +57,7 @@ def _is_loopback(host: str) -> bool:
 class AmazonPayV1Settings:
     """What a store's ``[stores.<id>.gateway]`` table says."""
 
-    # Not STRICT as a whole: a strict dataclass takes nothing but an instance of itself.
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = NO_UNKNOWN_KEYS
 
     region: Literal["us", "na", "uk", "de", "eu", "jp"]
     sandbox: StrictBool
@@ -66,9 +65,7 @@ class AmazonPayV1Settings:
     access_key: Secret
     secret_key: Secret
     mws_auth_token: Secret | None = None  #: Only when acting for another seller.
-    notification_topics: Annotated[
-        tuple[Annotated[str, Field(pattern=_TOPIC)], ...], Field(max_length=20)
-    ] = ()
+    notification_topics: Annotated[tuple[Annotated[str, Field(pattern=_TOPIC)], ...], Field(max_length=20)] = ()
     """The SNS topics whose notifications are this account's. Empty: every notification is refused."""
     simulator: Annotated[str, AfterValidator(_loopback)] | None = None
     """Our simulator's URL, in Amazon's place; certificates and subscriptions are then fetched there too."""
@@ -116,7 +113,5 @@ def settings_from(table: Mapping[str, Any]) -> AmazonPayV1Settings:
     if settings.simulator and not settings.sandbox:
         raise SettingsError("simulator", "needs sandbox = true: a live store never talks to a simulator")
     if not settings.throttling and not settings.simulator:
-        raise SettingsError(
-            "throttling", "can be switched off for a simulator only: Amazon enforces its quotas"
-        )
+        raise SettingsError("throttling", "can be switched off for a simulator only: Amazon enforces its quotas")
     return settings

@@ -122,9 +122,7 @@ def _created(view: AuthorizationView) -> datetime:
 
 def _refunds_minor(view: CaptureView, money: Money) -> int:
     return sum(
-        refund.amount_minor
-        for refund in view.refunds
-        if meaning(REFUNDS, "refund", refund.id, refund.status) is money
+        refund.amount_minor for refund in view.refunds if meaning(REFUNDS, "refund", refund.id, refund.status) is money
     )
 
 
@@ -210,9 +208,7 @@ def _why(view: AuthorizationView) -> Status:
 def _currency(views: Iterable[AuthorizationView]) -> str:
     found = {view.authorization.currency_code for view in views if view.authorization}
     found |= {capture.capture.currency_code for view in views for capture in view.captures}
-    found |= {
-        refund.currency_code for view in views for capture in view.captures for refund in capture.refunds
-    }
+    found |= {refund.currency_code for view in views for capture in view.captures for refund in capture.refunds}
     if len(found) != 1:
         raise Undecidable(f"Amazon Pay reports one payment in several currencies: {', '.join(sorted(found))}")
     return found.pop()

@@ -220,9 +220,7 @@ def void_result(view: AuthorizationView) -> GatewayResult | None:
         return None
     status = view.authorization.status
     if standing is Standing.GIVEN_UP and status.reason_code in VOIDED_BY:
-        return GatewayResult(
-            state=ResultState.SUCCEEDED, reason_code=status.reason_code, message=status.description
-        )
+        return GatewayResult(state=ResultState.SUCCEEDED, reason_code=status.reason_code, message=status.description)
     raise StateConflict(
         f"{view.id} is {status.state} ({status.reason_code or 'no reason code'}) and {standing.name.lower()}:"
         " it did not end by a void",

@@ -16,6 +16,9 @@ from payment_actions_server.plugins import Throttled
 WAIT_SECONDS_MAX: Final = 5.0
 """Longer than that a caller is better told when to come back."""
 
+MARGIN_SECONDS: Final = 0.25
+"""Amazon counts when requests arrive, we when they leave: one that was slower than the next must not matter."""
+
 RETRY_SECONDS_MIN: Final = 1.0
 
 
@@ -53,7 +56,9 @@ class Bucket:
     def wait_seconds(self, now: float) -> float:
         """Return how long a request made now has to wait."""
         self._restore(now)
-        return max(0.0, (1.0 - self._tokens) / self._quota.restore_per_second)
+        if self._tokens >= 1.0:
+            return 0.0
+        return (1.0 - self._tokens) / self._quota.restore_per_second + MARGIN_SECONDS
 
     def take(self, now: float) -> None:
         """Spend one request, even if only the future can pay for it."""
@@ -119,12 +124,12 @@ class Throttle:
         return self._buckets[operation]
 
 
-_SHARED: Final[WeakValueDictionary[tuple[str, str], Throttle]] = WeakValueDictionary()
+_SHARED: Final[WeakValueDictionary[tuple[str, str, Quotas], Throttle]] = WeakValueDictionary()
 
 
 def shared_throttle(endpoint: str, account: str, quotas: Quotas) -> Throttle:
     """Return the throttle that this process's stores of one account share, as long as any of them lives."""
-    throttle = _SHARED.get((endpoint, account))
+    throttle = _SHARED.get((endpoint, account, quotas))
     if throttle is None:
-        throttle = _SHARED[endpoint, account] = Throttle(quotas)
+        throttle = _SHARED[endpoint, account, quotas] = Throttle(quotas)
     return throttle

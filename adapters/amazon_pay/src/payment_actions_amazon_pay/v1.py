@@ -62,6 +62,7 @@ twice (an authorization has one), and a refund is first looked for under its cap
 outage that nobody attends to, and after seven days a capture is no longer decided at once anyway.
 """
 
+USER_AGENT: Final = "payment-actions-amazon-pay/0.1 (Language=Python)"
 SIMULATION: Final = "SandboxSimulation"
 
 
@@ -212,15 +213,17 @@ class AmazonPayV1:
 
     @cached_property
     def _http(self) -> httpx.AsyncClient:
-        """Made at the first call, for it reads the system's certificates. The simulator needs no proxy."""
+        """Made at the first call, for it reads the certificates that TLS is verified by."""
+        seconds = self._settings.timeout_seconds
         return httpx.AsyncClient(
             transport=self._transport,
-            timeout=self._settings.timeout_seconds,
-            trust_env=self._settings.simulator is None,
+            # A connection that does not come about is certain, so it is given up before the whole exchange is.
+            timeout=httpx.Timeout(seconds, connect=seconds / 2, pool=seconds / 4),
+            trust_env=False,
             verify=self._settings.simulator is None,  # It speaks plain HTTP: no certificates to load.
             # Amazon drops idle connections; a request on a dropped one would be a needless UNKNOWN.
             limits=httpx.Limits(max_connections=20, keepalive_expiry=4.0),
-            headers={"User-Agent": "payment-actions-amazon-pay/0.1 (Language=Python)"},
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},  # What is read is bounded as sent.
         )
 
     @asynccontextmanager

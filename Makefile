@@ -22,10 +22,10 @@ $(VENV)/ready: requirements.lock $(MANIFESTS) proto/generate.py $(wildcard proto
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
 		-e proto -e clients/python -e server -e adapters/amazon_pay -e adapters/xcart
+	@$(BIN)/python proto/generate.py
 	@touch $@
 
 proto: $(VENV)/ready ## Generate the stubs from proto/ and check the contract with buf.
-	@$(BIN)/python proto/generate.py
 	@mkdir -p build && $(BIN)/python proto/generate.py image build/contract.binpb
 	@cd proto && ../$(BIN)/buf lint ../build/contract.binpb --config buf.yaml --path payment_actions
 
@@ -36,7 +36,7 @@ lint: proto ## Check style, types, import layers and the contract.
 	@$(BIN)/lint-imports
 
 test: lint ## Check everything: lint, then all tests. TESTS=path narrows it.
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 demo: $(VENV)/ready ## Run the whole story on loopback, then keep serving. ONCE=1 ends by itself and says whether all came out right.
 	@$(BIN)/payment-actions demo $(if $(ONCE),--once)

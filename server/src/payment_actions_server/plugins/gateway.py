@@ -141,6 +141,7 @@ class PaymentGateway(Protocol):
         None does not prove that it will never appear: the engine repeats the call under the same reference.
         Called only where the capability says ``lookup``. Moves nothing.
 
+        :raises StateConflict: the payment's state bars it by now, through somebody else's doing.
         :raises NotExecuted: the gateway could not be asked.
         """
         ...

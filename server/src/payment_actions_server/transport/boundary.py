@@ -10,9 +10,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 import grpc
 import structlog
 from google.protobuf.message import Message
-from google.rpc import status_pb2  # type: ignore[import-untyped] # it ships no py.typed
+from google.rpc import status_pb2
 
 from payment_actions_server.domain.errors import PaymentActionsError
+from payment_actions_server.engine import StorageUnavailable
 from payment_actions_server.transport import errors, validation
 from payment_actions_server.transport.authentication import ANONYMOUS, actor_of
 from payment_actions_server.transport.metrics import Metrics
@@ -142,6 +143,9 @@ class Boundary:
             return None
         if isinstance(error, Stopping):
             return errors.stopping()
+        if isinstance(error, StorageUnavailable):
+            self._log.error("storage unavailable", method=method, error=str(error))
+            return errors.storage_unavailable()
         incident_id = secrets.token_hex(8)
         self._log.error("incident", incident_id=incident_id, method=method, exc_info=error)
         return errors.internal(incident_id)

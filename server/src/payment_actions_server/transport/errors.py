@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
-from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped] # it ships no py.typed
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from payment_actions_server.domain.errors import ErrorReason, GatewayThrottled, InvalidRequest, PaymentActionsError
 
@@ -92,6 +92,12 @@ def internal(incident_id: str) -> status_pb2.Status:
 def stopping() -> status_pb2.Status:
     """Return how a stream that would never end by itself is ended when the service stops."""
     message = "The service is stopping. Connect again and resume after the last sequence that you have seen."
+    return _status(grpc.StatusCode.UNAVAILABLE, message, [])
+
+
+def storage_unavailable() -> status_pb2.Status:
+    """Return what a caller hears when the database is out of reach: as when the connection is lost, nothing is known."""
+    message = "The service cannot reach its database just now. Ask again, an action with the same request_id."
     return _status(grpc.StatusCode.UNAVAILABLE, message, [])
 
 

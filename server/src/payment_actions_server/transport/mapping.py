@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.type.money_pb2 import Money  # type: ignore[import-untyped] # it ships no py.typed
+from google.type.money_pb2 import Money
 
 from payment_actions.v1 import error_reason_pb2
 from payment_actions.v1 import payment_actions_pb2 as pb

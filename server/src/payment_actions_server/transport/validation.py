@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from google.api import field_behavior_pb2  # type: ignore[import-untyped] # it ships no py.typed
+from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.type.money_pb2 import Money  # type: ignore[import-untyped] # it ships no py.typed
+from google.type.money_pb2 import Money
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.domain.money import EXPONENTS
@@ -134,7 +134,9 @@ def _getter(field: FieldDescriptor) -> Callable[[Any], Any]:
 
 def _compile(message: Descriptor) -> tuple[_Check, ...]:
     def required(field: FieldDescriptor) -> bool:
-        return field_behavior_pb2.REQUIRED in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+        # The package types its own extension as a plain field descriptor, which its index does not take.
+        behaviors = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]  # type: ignore[index]
+        return field_behavior_pb2.REQUIRED in behaviors
 
     fields = [field for field in message.fields if field.name not in FREE]
     return tuple(_Check(field.name, _getter(field), required(field), RULES[field.name]) for field in fields)

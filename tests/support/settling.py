@@ -46,6 +46,12 @@ class Shopfront:
         listed = self.stage.amazon.get("effects", order_reference=order.order_reference)["effects"]
         return [effect["kind"] for effect in listed if effect["kind"] != "authorize"]
 
+    def settle(self, order: PlacedOrder, kind: str) -> None:
+        """Let Amazon decide now about what it holds as Pending."""
+        objects = self.stage.amazon.get("objects", kind=kind, order_reference=order.order_reference)["objects"]
+        for pending in (each for each in objects if each["state"] == "Pending"):
+            self.stage.amazon.send("POST", "settle", object=pending["id"])
+
     def at_rest(self, order: PlacedOrder, wanted_status: str, *, client: Client | None = None) -> pb.Payment:
         """Wait until the payment has the status, nothing is in flight and the store holds it; return it."""
         reader = client or self.client

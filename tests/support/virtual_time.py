@@ -30,9 +30,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return future
 
     def _run_once(self) -> None:
-        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
-            self._virtual_seconds = max(self._virtual_seconds, self._scheduled[0].when())  # type: ignore[attr-defined]
+        if not self._ready and not self._stopping:  # type: ignore[attr-defined]
+            self._virtual_seconds = max(self._virtual_seconds, self._next_timer())
         super()._run_once()  # type: ignore[misc]
+
+    def _next_timer(self) -> float:
+        # A timer that was cancelled stays in the heap for a while: time must not jump to it, nor a real wait begin.
+        timers = [timer.when() for timer in self._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
+        if not timers:
+            raise RuntimeError("deadlock: all tasks wait for something that nothing will ever bring")
+        return min(timers)
 
 
 class VirtualClock:

@@ -1,19 +1,20 @@
 """A shop, a gateway and the real engine over a real SQLite file, in virtual time."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from random import Random
 
 from payment_actions_server.domain.decision import Terms
-from payment_actions_server.domain.event import Event, chain_break
-from payment_actions_server.domain.operation import ActionRequest
+from payment_actions_server.domain.event import Event, EventType, chain_break
+from payment_actions_server.domain.operation import ActionRequest, Operation
 from payment_actions_server.engine import ActionResult, Engine, EnginePolicy, PaymentView, Store
-from payment_actions_server.plugins import Action, CaptureMode, PaymentStatus, ReviewRequest
-from payment_actions_server.plugins.fakes import InMemoryGateway, InMemoryPlatform
+from payment_actions_server.plugins import Action, CaptureMode, GatewayCapabilities, PaymentStatus, ReviewRequest
+from payment_actions_server.plugins.fakes import InMemoryGateway, InMemoryPlatform, full_capabilities
 from payment_actions_server.storage import Storage, open_storage
 
 from support.virtual_time import VirtualClock
@@ -49,12 +50,15 @@ class World:
     terms: Terms
     policy: EnginePolicy
     engine: Engine = None  # type: ignore[assignment]
+    engines: list[Engine] = field(default_factory=list)
+    more_stores: list[Store] = field(default_factory=list)  #: Beside the one; `replica` takes them up.
     _request_ids: "count[int]" = field(default_factory=count)
     _seeds: "count[int]" = field(default_factory=count)
 
-    def replica(self) -> Engine:
-        """Return another engine over the same storage, as a restarted or second process would have."""
-        store = Store(
+    @property
+    def store(self) -> Store:
+        """Return the one store."""
+        return Store(
             store_id=STORE,
             platform=self.platform,
             platform_adapter="fake",
@@ -63,18 +67,54 @@ class World:
             payment_methods=frozenset({METHOD}),
             terms=self.terms,
         )
-        return Engine(
+
+    def another_store(self, store_id: str) -> Store:
+        """Add a store with fakes of its own; engines that are made from now on know it."""
+        gateway, platform = InMemoryGateway(self.clock.now), InMemoryPlatform(self.clock.now)
+        store = replace(self.store, store_id=store_id, gateway=gateway, platform=platform)
+        self.more_stores.append(store)
+        return store
+
+    def replica(self, **changes: object) -> Engine:
+        """Return another engine over the same storage, as a restarted or second process would have."""
+        stores = {store.store_id: store for store in (self.store, *self.more_stores)}
+        arguments = {"stores": stores, "policy": self.policy} | changes
+        engine = Engine(
             storage=self.storage,
-            stores={STORE: store},
             clock=self.clock,
             random=Random(next(self._seeds)),
             hooks=self.hooks,
-            policy=self.policy,
+            **arguments,  # type: ignore[arg-type]
         )
+        self.engines.append(engine)
+        return engine
 
-    def authorized(self, order_id: str = "1", amount_minor: int = TOTAL, currency_code: str = "USD") -> str:
+    async def crash(self, engine: Engine | None = None) -> None:
+        """End all that an engine is doing, on the spot, as a power cut would."""
+        background = (engine or self.engine)._background
+        doomed = [*background._loops, *background._tasks]
+        for task in doomed:
+            task.cancel()
+        await asyncio.gather(*doomed, return_exceptions=True)
+
+    async def restart(self) -> None:
+        """Crash, and go on with a new engine."""
+        await self.crash()
+        self.engine = self.replica()
+        await self.engine.start()
+
+    # -- At the shop ------------------------------------------------------------------------------------------------
+
+    def authorized(
+        self,
+        order_id: str = "1",
+        amount_minor: int = TOTAL,
+        currency_code: str = "USD",
+        *,
+        expire_time: datetime | None = None,
+    ) -> str:
         """Place an order and authorize its payment; return its id."""
-        reference = self.gateway.authorize(order_id, amount_minor, currency_code)
+        reference = self.gateway.authorize(order_id, amount_minor, currency_code, expire_time=expire_time)
         self._place(order_id, amount_minor, currency_code, PaymentStatus.AUTHORIZED, reference)
         return order_id
 
@@ -94,6 +134,8 @@ class World:
             references=(reference,),
         )
 
+    # -- At our door ------------------------------------------------------------------------------------------------
+
     async def act(self, action: Action, order_id: str = "1", *, engine: Engine | None = None, **request) -> ActionResult:
         """Run an action, with a fresh request id unless one is given."""
         request_id = request.pop("request_id", None) or f"request-{next(self._request_ids)}"
@@ -112,15 +154,52 @@ class World:
         """Void."""
         return await self.act(Action.VOID, order_id, **request)
 
+    async def refresh(self, order_id: str = "1") -> list[EventType]:
+        """Refresh; return what events that appended."""
+        _, events = await self.engine.refresh(STORE, order_id)
+        return [event.type for event in events]
+
+    async def notify(self, order_id: str = "1", **options) -> None:
+        """Have the gateway send a notification about a payment."""
+        headers, body = self.gateway.make_notification(order_id, **options)
+        await self.engine.take_notification(STORE, headers, body)
+
     async def view(self, order_id: str = "1") -> PaymentView:
         """Return the payment as callers see it."""
         return await self.engine.get_payment(STORE, order_id)
+
+    async def status(self, order_id: str = "1") -> PaymentStatus:
+        """Return where the payment stands."""
+        return (await self.view(order_id)).payment.status
+
+    async def offered(self, order_id: str = "1") -> set[Action]:
+        """Return what may be done with the payment."""
+        return {offer.action for offer in (await self.view(order_id)).decision.offers}
+
+    async def operation(self, operation: Operation | ActionResult) -> Operation:
+        """Return an operation as it is now."""
+        known = operation.operation if isinstance(operation, ActionResult) else operation
+        return await self.engine.get_operation(STORE, known.operation_id)
+
+    async def in_flight(self, order_id: str = "1") -> Operation:
+        """Return the payment's operation in flight; there must be one."""
+        operation = (await self.view(order_id)).operation
+        assert operation is not None
+        return operation
 
     async def events(self, order_id: str = "1") -> list[Event]:
         """Return the payment's whole history, having checked its chain."""
         events = (await self.engine.list_events(STORE, order_id, 1000, "")).items
         assert chain_break(events) is None
         return events
+
+    async def told(self, order_id: str = "1") -> list[EventType]:
+        """Return the kinds of the payment's events."""
+        return [event.type for event in await self.events(order_id)]
+
+    def asked(self, *calls: str) -> list[str]:
+        """Return the references (or order ids) of the gateway calls of these names, in order."""
+        return [reference for call, reference in self.gateway.calls if call in calls]
 
 
 @asynccontextmanager
@@ -130,6 +209,7 @@ async def world(
     capture_mode: CaptureMode = CaptureMode.AUTHORIZE_THEN_CAPTURE,
     partial: bool = False,
     policy: EnginePolicy | None = None,
+    capabilities: GatewayCapabilities | None = None,
     started: bool = True,
 ) -> AsyncIterator[World]:
     """Open a world. ``started=False``: without the engine's background work, for tests that want to be alone."""
@@ -138,7 +218,7 @@ async def world(
     await storage.start()
     here = World(
         clock=clock,
-        gateway=InMemoryGateway(clock.now),
+        gateway=InMemoryGateway(clock.now, capabilities=capabilities or full_capabilities(partial=partial)),
         platform=InMemoryPlatform(clock.now),
         storage=storage,
         hooks=RecordingHooks(),
@@ -151,7 +231,8 @@ async def world(
     try:
         yield here
     finally:
-        await here.engine.stop(grace_seconds=1)
+        for engine in here.engines:
+            await engine.stop(grace_seconds=1)
         await storage.aclose()
 
 

@@ -1,12 +1,11 @@
 """The service as a real process, with both simulators as processes, and Amazon's own SDK at the checkout."""
 
 import pytest
+from support.settling import Shopfront
 
 from payment_actions_client import Client
 from payment_actions_server.demo.checkout import Checkout
 from payment_actions_server.demo.stage import Stage
-
-from support.settling import Shopfront
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.settling import Shopfront, until
 
 from payment_actions_client import Client, OutcomeUnknown, RetryPolicy
 from payment_actions_server.demo.checkout import Checkout
 from payment_actions_server.demo.stage import Stage
-
-from support.settling import Shopfront, until
 
 PLUGIN = Path(__file__).parents[2] / "support" / "pausing_plugin"
 
@@ -59,8 +58,8 @@ def assert_one_capture(stage, order):
         again = client.capture(order.store, order.order_id, request_id="the-one").operation
         assert front.effects(order) == ["capture"]
         assert front.xcart_status(order) == "P"
-        calls = stage.amazon.get("calls", operation="Capture")["calls"]
-        assert {call["reference_id"] for call in calls} == {again.reference}
+        effects = stage.amazon.get("effects", order_reference=order.order_reference)["effects"]
+        assert [effect["reference_id"] for effect in effects if effect["kind"] == "capture"] == [again.reference]
         started = [event for event in client.list_events(order.store, order.order_id) if event.type == 2]
         assert len(started) == 1
 

@@ -60,6 +60,7 @@ def test_ten_refunds_at_once_return_the_money_once(shopfront, request_ids):
         )
     )
     assert Counter(map(type, answers))[tuple] == (CLIENTS if request_ids == "equal" else 1)
+    shopfront.settle(order, "refund")
     shopfront.at_rest(order, "REFUNDED")
     assert shopfront.effects(order) == ["capture", "refund"]
 

@@ -7,7 +7,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from payment_actions_amazon_pay import payment_actions_gateways as amazon_pay_gateways
+import payment_actions_amazon_pay
 from payment_actions_server.plugins import hookimpl
 
 
@@ -30,5 +30,5 @@ class PausingGateway:
 
 @hookimpl
 def payment_actions_gateways():
-    factory = amazon_pay_gateways()["amazon_pay_v1"]
+    factory = payment_actions_amazon_pay.payment_actions_gateways()["amazon_pay_v1"]
     return {"pausing_amazon_pay": lambda settings: PausingGateway(factory(settings))}

@@ -126,10 +126,8 @@ def _judge(payment: Payment, operation: Operation | None, terms: Terms, action: 
     if immediate and payment.status is PaymentStatus.AUTHORIZED:
         why = "The store captures at once and the capture's result has not reached us. Refresh to see it."
         return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, why)
-    if action is Action.CAPTURE and not terms.partial_capture and payment.order_total_minor != payment.authorized_minor:
-        return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, _total_changed_message(payment))
-    if action is Action.CAPTURE and _capturable(payment) == 0:
-        return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, _nothing_left_message(payment))
+    if action is Action.CAPTURE and (obstacle := _order_bars_capture(payment, terms)):
+        return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, obstacle)
     return _offer(payment, terms, action)
 
 
@@ -213,16 +211,16 @@ def _status_message(payment: Payment, action: Action) -> str:
     return f"{action} is not possible while the payment is {payment.status}{because}."
 
 
-def _total_changed_message(payment: Payment) -> str:
+def _order_bars_capture(payment: Payment, terms: Terms) -> str | None:
+    """Return why an order that changed since it was authorized cannot be captured, or None when it can."""
     total = format_amount(payment.order_total_minor, payment.currency_code)
-    authorized = format_amount(payment.authorized_minor, payment.currency_code)
-    return (
-        f"The order's total is {total}, but {authorized} is authorized, and only the whole order amount can be"
-        " captured. Void this order and have the customer place it again."
-    )
-
-
-def _nothing_left_message(payment: Payment) -> str:
-    total = format_amount(payment.order_total_minor, payment.currency_code)
-    captured = format_amount(payment.captured_minor, payment.currency_code)
-    return f"The order's total is {total} and {captured} is captured already. Void what is left."
+    if not terms.partial_capture and payment.order_total_minor != payment.authorized_minor:
+        authorized = format_amount(payment.authorized_minor, payment.currency_code)
+        return (
+            f"The order's total is {total}, but {authorized} is authorized, and only the whole order amount can be"
+            " captured. Void this order and have the customer place it again."
+        )
+    if _capturable(payment) == 0:
+        captured = format_amount(payment.captured_minor, payment.currency_code)
+        return f"The order's total is {total} and {captured} is captured already. Void what is left."
+    return None

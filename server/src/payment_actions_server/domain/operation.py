@@ -43,6 +43,9 @@ class Outcome(NamedTuple):
     gateway_id: str = ""  #: The gateway's own id of the capture or refund, if it named one.
     reason_code: str = ""  #: The gateway's word for why.
     message: str = ""  #: For people.
+    definite: bool = False
+    """Whether the gateway said so of this very reference. What is concluded otherwise holds only while nobody else
+    works on the operation: their attempt may be what we saw, or come after what we saw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -192,10 +192,9 @@ class Payment:
     def shows_done(self, operation: Operation) -> bool:
         """Tell whether what ``operation`` wants is already so, whoever did it."""
         if operation.action is Action.VOID:
-            # Of a payment that was captured in part, only the rest is given up: it ends as CAPTURED.
-            kept_apart = self.captured_minor + operation.amount_minor <= self.authorized_minor
-            rest_is_void = self.captured_minor > 0 and self.status is not PaymentStatus.PARTIALLY_CAPTURED
-            return self.status is PaymentStatus.VOIDED or (rest_is_void and kept_apart)
+            # Of a payment that was captured in part only the rest is given up, and it ends as CAPTURED.
+            uncaptured = self.captured_minor + operation.amount_minor <= self.authorized_minor
+            return self.status is PaymentStatus.VOIDED or (self.status is PaymentStatus.CAPTURED and uncaptured)
         return self.done_minor(operation.action) >= operation.base_minor + operation.amount_minor
 
 

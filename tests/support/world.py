@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -214,8 +214,7 @@ async def world(
 ) -> AsyncIterator[World]:
     """Open a world. ``started=False``: without the engine's background work, for tests that want to be alone."""
     clock = VirtualClock()
-    storage = open_storage(f"sqlite:///{tmp_path / 'payment-actions.db'}")
-    await storage.start()
+    storage = await _opened(tmp_path)
     here = World(
         clock=clock,
         gateway=InMemoryGateway(clock.now, capabilities=capabilities or full_capabilities(partial=partial)),
@@ -236,6 +235,18 @@ async def world(
         await storage.aclose()
 
 
-def seconds(value: float) -> timedelta:
-    """Return a span."""
-    return timedelta(seconds=value)
+_EMPTY: dict[str, bytes] = {}
+
+
+async def _opened(tmp_path: Path) -> Storage:
+    """Return a new storage: the first test of a run migrates, the others copy what it made."""
+    path = tmp_path / "payment-actions.db"
+    storage = open_storage(f"sqlite:///{path}")
+    if "file" not in _EMPTY:
+        await storage.start()
+        await storage.aclose()
+        _EMPTY["file"] = path.read_bytes()
+        storage = open_storage(f"sqlite:///{path}")
+    path.write_bytes(_EMPTY["file"])
+    await storage.start()
+    return storage

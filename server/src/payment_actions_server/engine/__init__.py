@@ -13,6 +13,7 @@ from payment_actions_server.engine.view import (
     PaymentQuery,
     PaymentView,
 )
+from payment_actions_server.storage import StorageUnavailable
 
 __all__ = [
     "PAGE_SIZE_DEFAULT",
@@ -26,6 +27,7 @@ __all__ = [
     "Page",
     "PaymentQuery",
     "PaymentView",
+    "StorageUnavailable",
     "Store",
     "SystemClock",
 ]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from payment_actions_server.domain.decision import Offer, resolve_amount
-from payment_actions_server.domain.errors import EtagMismatch, PaymentActionsError
+from payment_actions_server.domain.errors import ActionNotAvailable, EtagMismatch, PaymentActionsError
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import ActionRequest, Operation, reference_of
@@ -129,8 +129,18 @@ class Actions:
                 current_etag=payment.etag,
                 order_id=payment.order_id,
             )
-        offer = self._context.decide(payment, in_flight, request.actor).offer(request.action)
-        return offer._replace(amount_minor=resolve_amount(offer, request.amount_minor, request.currency_code))
+        whole = self._context.decide(payment, in_flight, request.actor).offer(request.action)
+        offer = whole._replace(amount_minor=resolve_amount(whole, request.amount_minor, request.currency_code))
+        if offer.amount_minor != whole.amount_minor:
+            self._review_part(payment, offer, request.actor)
+        return offer
+
+    def _review_part(self, payment: Payment, offer: Offer, actor: str) -> None:
+        """Ask the policies about the amount that is really to move: what was offered, and reviewed, is the whole."""
+        objection = self._context.review(payment, offer, actor)
+        if objection is not None:
+            policy, why = objection
+            raise ActionNotAvailable(why, action=offer.action.value, policy=policy)
 
     def _intent(self, payment: Payment, request: ActionRequest, offer: Offer) -> Operation:
         now = self._context.clock.now()
@@ -184,7 +194,7 @@ class Actions:
             return ActionResult(ended, await self._ledger.view(work, after, in_flight))
 
         result = await self._context.storage.transact(commit)
-        self._context.wake_store_updates()
+        self._context.wake_store_updates(operation.store)
         if result.operation.state is OperationState.FAILED and refusal is not None:
             raise _nothing_happened(refusal, operation)
         return result

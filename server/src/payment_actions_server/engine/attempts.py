@@ -65,6 +65,27 @@ class Attempts:
             return self._unknown(operation, error)
         return None if result is None else _outcome(result)
 
+    async def look_for_result(self, store: Store, payment: Payment, operation: Operation) -> Outcome:
+        """Return what became of an operation that the gateway accepted, where references cannot be looked up.
+
+        What it works on, a snapshot must show as under way: what is neither that nor done was declined.
+        """
+        pending = Outcome(operation.state, operation.gateway_id, operation.reason_code, operation.message)
+        try:
+            verdict, snapshot, now_true = await self.look(store, payment, Cause(actor="gateway", details={}))
+        except Exception as error:  # noqa: BLE001 - we could not look: it stays as it is
+            self._unknown(operation, error)
+            return pending
+        if verdict is Verdict.CONTRADICTION:
+            return pending
+        if now_true.shows_done(operation):
+            return pending._replace(state=OperationState.SUCCEEDED)
+        if snapshot.under_way is not None:
+            return pending
+        return pending._replace(
+            state=OperationState.DECLINED, message="The gateway works on it no more, and nothing came of it."
+        )
+
     async def snapshot(self, store: Store, payment: Payment) -> Snapshot:
         """Return the gateway's truth.
 
@@ -117,9 +138,7 @@ class Attempts:
         self, payment: Payment, snapshot: Snapshot, cause: Cause, *, last_look: bool
     ) -> tuple[Verdict, Payment]:
         async def body(work: UnitOfWork) -> tuple[Verdict, Payment]:
-            verdict = await self._ledger.follow(
-                work, payment.key, snapshot, asked_version=payment.version, cause=cause, last_look=last_look
-            )
+            verdict = await self._ledger.follow(work, snapshot, asked=payment, cause=cause, last_look=last_look)
             now_true = await work.payment(payment.key)
             assert now_true is not None
             return verdict, now_true
@@ -161,4 +180,5 @@ def _outcome(result: GatewayResult) -> Outcome:
         gateway_id=result.gateway_id,
         reason_code=result.reason_code,
         message=result.message,
+        definite=True,
     )

@@ -1,7 +1,7 @@
 """What all use cases share; given to the engine from outside."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Final, Protocol
 
@@ -42,7 +42,7 @@ class Context:
     random: Random
     policy: EnginePolicy
     hooks: Hooks
-    wake_store_updates: Callable[[], None] = field(default=lambda: None)
+    wake_store_updates: Callable[[str], None]  #: Says that a store has a write waiting.
 
     def store(self, store_id: str) -> Store:
         """Return a store.
@@ -65,20 +65,24 @@ class Context:
         """Return what may be done with a payment now, policies included."""
 
         def review(offer: Offer) -> tuple[str, str] | None:
-            return self.hooks.review(
-                ReviewRequest(
-                    store=payment.store,
-                    order_id=payment.order_id,
-                    order_number=payment.order_number,
-                    status=payment.status,
-                    action=offer.action,
-                    amount_minor=offer.amount_minor,
-                    currency_code=offer.currency_code,
-                    actor=actor,
-                )
-            )
+            return self.review(payment, offer, actor)
 
         return decide(payment, operation, self.store(payment.store).terms, review)
+
+    def review(self, payment: Payment, offer: Offer, actor: str) -> tuple[str, str] | None:
+        """Return (plugin, why not) if a policy refuses to move the offer's amount."""
+        return self.hooks.review(
+            ReviewRequest(
+                store=payment.store,
+                order_id=payment.order_id,
+                order_number=payment.order_number,
+                status=payment.status,
+                action=offer.action,
+                amount_minor=offer.amount_minor,
+                currency_code=offer.currency_code,
+                actor=actor,
+            )
+        )
 
     def new_id(self) -> str:
         """Return a new id: 26 characters of Crockford's base 32, the first ten of them the time, so that they sort."""

@@ -7,14 +7,13 @@ from typing import Final
 
 import structlog
 
-from payment_actions_server.domain.errors import PaymentActionsError
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.refresh import SCHEDULE, Refresh
 from payment_actions_server.engine.sight import Sight
 from payment_actions_server.engine.store import Store
-from payment_actions_server.plugins import PlatformOrder
+from payment_actions_server.plugins import OrderPage, PlatformOrder
 from payment_actions_server.storage import UnitOfWork
 
 log = structlog.get_logger(__name__)
@@ -32,30 +31,34 @@ class Discovery:
         self._sight = sight
         self._refresh = refresh
 
-    async def discover(self) -> bool:
-        """Go through all stores once. Always False: the next round is for the next time."""
-        stores = list(self._context.stores.values())
-        results = await asyncio.gather(*(self._discover_in(store) for store in stores), return_exceptions=True)
-        for store, result in zip(stores, results, strict=True):
-            if isinstance(result, BaseException):
-                log.warning("orders could not be listed", store=store.store_id, error=str(result))
-        return False
-
-    async def _discover_in(self, store: Store) -> None:
+    async def discover(self, store_id: str) -> bool:
+        """Go through a store's changed orders once. Always False: the next round is for the next time."""
+        store = self._context.store(store_id)
+        lookback = self._context.clock.now() - timedelta(hours=self._context.policy.discovery_lookback_hours)
         since = await self._context.storage.read(lambda work: work.discovered_until(store.store_id))
-        if since is None:
-            since = self._context.clock.now() - timedelta(hours=self._context.policy.discovery_lookback_hours)
-        page_token, until = "", since
+        since = lookback if since is None else since
+        page_token, until, missed = "", since, []
         for _ in range(PAGES_MAX):
-            async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
-                page = await store.platform.list_orders(changed_after=since, page_token=page_token, page_size=PAGE_SIZE)
-            for order in await self._worth_a_look(store, page.orders):
-                await self._look(store, order)
-            until = max([until, *(order.update_time for order in page.orders if order.update_time is not None)])
+            try:
+                page = await self._page(store, since, page_token)
+            except Exception as error:  # noqa: BLE001 - the platform's adapter may raise anything
+                log.warning("orders could not be listed", store=store_id, error=f"{type(error).__name__}: {error}")
+                return False
+            missed += [
+                order for order in await self._worth_a_look(store, page.orders) if not await self._seen(store, order)
+            ]
+            until = max([until, *_times(page.orders)])
             page_token = page.next_page_token
             if not page_token:
+                # What could not be read is listed again, though not for ever: there may be orders that never can be.
+                until = max(min([until, *_times(missed)]), min(until, lookback))
                 break
         await self._remember(store, until)
+        return False
+
+    async def _page(self, store: Store, since: datetime, page_token: str) -> OrderPage:
+        async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
+            return await store.platform.list_orders(changed_after=since, page_token=page_token, page_size=PAGE_SIZE)
 
     async def _remember(self, store: Store, until: datetime) -> None:
         async def body(work: UnitOfWork) -> None:
@@ -69,18 +72,27 @@ class Discovery:
         known = await self._context.storage.read(lambda work: work.known_orders(store.store_id, ids))
         return [order for order in orders if _may_bring_news(order, known.get(order.order_id))]
 
-    async def _look(self, store: Store, order: PlatformOrder) -> None:
+    async def _seen(self, store: Store, order: PlatformOrder) -> bool:
+        """Look at an order; tell whether that worked."""
         key = PaymentKey(store.store_id, order.order_id)
         try:
-            await self._sight.see(key)
-            await self._refresh.refresh(key, SCHEDULE)
-        except PaymentActionsError as error:
+            if await self._context.storage.read(lambda work: work.payment(key)) is None:
+                await self._sight.see(key)
+            else:
+                await self._refresh.refresh(key, SCHEDULE)
+        except Exception as error:  # noqa: BLE001 - one order that cannot be read keeps no other from being seen
             log.warning(
                 "discovered order could not be read",
                 store=key.store,
                 order_id=key.order_id,
-                error=error.message,
+                error=f"{type(error).__name__}: {error}",
             )
+            return False
+        return True
+
+
+def _times(orders: Sequence[PlatformOrder]) -> list[datetime]:
+    return [order.update_time for order in orders if order.update_time is not None]
 
 
 def _may_bring_news(order: PlatformOrder, known: PaymentStatus | None) -> bool:

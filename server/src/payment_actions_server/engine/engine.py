@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -56,7 +57,7 @@ class Engine:
         policy: EnginePolicy | None = None,
         unavailable_stores: Mapping[str, PaymentActionsError] | None = None,
     ) -> None:
-        self._store_updates_due = asyncio.Event()
+        self._store_updates_due = {store_id: asyncio.Event() for store_id in stores}
         self._context = Context(
             storage=storage,
             stores=stores,
@@ -65,7 +66,7 @@ class Engine:
             random=random,
             policy=policy or EnginePolicy(),
             hooks=hooks,
-            wake_store_updates=self._store_updates_due.set,
+            wake_store_updates=lambda store_id: self._store_updates_due[store_id].set(),
         )
         context, background = self._context, Background()
         self._background = background
@@ -82,21 +83,26 @@ class Engine:
         storage.on_events = self._announce
 
     async def start(self) -> None:
-        """Begin the background work: recovery, the refresh schedule, store updates, discovery."""
-        policy, loop = self._context.policy, self._background.loop
-        seconds = policy.poll_seconds
-        loop(self._recovery.recover_due, name="recovery", seconds=seconds, wake=asyncio.Event())
-        loop(self._refresh.refresh_due, name="refresh", seconds=seconds, wake=asyncio.Event())
-        loop(
-            self._store_updates.deliver_due,
-            name="store updates",
-            seconds=seconds,
-            wake=self._store_updates_due,
-        )
-        loop(self._forget, name="notification memory", seconds=_HOUR_SECONDS, wake=asyncio.Event())
-        if policy.discovery_seconds:
-            seconds = policy.discovery_seconds
-            loop(self._discovery.discover, name="discovery", seconds=seconds, wake=asyncio.Event())
+        """Begin the background work: recovery, the refresh schedule, store updates, discovery.
+
+        Each store has loops of its own: one whose gateway or platform hangs holds up no other.
+        """
+        for store_id in self._context.stores:
+            self._start_loops_of(store_id)
+        self._background.loop(self._forget, name="notification memory", seconds=_HOUR_SECONDS, wake=asyncio.Event())
+
+    def _start_loops_of(self, store_id: str) -> None:
+        policy, wake = self._context.policy, self._store_updates_due[store_id]
+        for name, tick, seconds, event in (
+            ("recovery", self._recovery.recover_due, policy.poll_seconds, asyncio.Event()),
+            ("refresh", self._refresh.refresh_due, policy.poll_seconds, asyncio.Event()),
+            ("store updates", self._store_updates.deliver_due, policy.poll_seconds, wake),
+            ("discovery", self._discovery.discover, policy.discovery_seconds, asyncio.Event()),
+        ):
+            if seconds:
+                self._background.loop(
+                    partial(tick, store_id), name=f"{name} of {store_id}", seconds=seconds, wake=event
+                )
 
     async def stop(self, grace_seconds: float) -> None:
         """Finish what is under way, within a bound. What is cut off is durable and finished by the next start."""
@@ -124,6 +130,8 @@ class Engine:
 
     async def list_payments(self, query: PaymentQuery) -> Page[PaymentView]:
         """Return payments that are known here, the last changed first.
+
+        None comes twice. One that changes while somebody pages moves to the front, to be found by beginning again.
 
         :raises StoreNotFound, InvalidRequest: the page token is not one of ours.
         """
@@ -205,7 +213,7 @@ class Engine:
             await self._ledger.resolve(work, operation, Outcome(state, message=reason), actor)
 
         await self._context.storage.transact(body)
-        self._context.wake_store_updates()
+        self._context.wake_store_updates(store)
         return await self._actions.result_of(store, operation_id)
 
     async def list_events(self, store: str, order_id: str, page_size: int, page_token: str) -> Page[Event]:
@@ -263,7 +271,7 @@ def _position(token: str) -> list[Any] | None:
         return None
     try:
         position = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except ValueError:
+    except (ValueError, RecursionError):
         position = None
     if not isinstance(position, list):
         raise _bad_token()
@@ -290,9 +298,14 @@ def _list_position(token: str) -> tuple[datetime, str, str] | None:
     match _position(token):
         case None:
             return None
-        case [int(microseconds), str(store), str(order_id)] if 0 <= microseconds < 2**55:
+        case [int(microseconds), str(store), str(order_id)] if 0 <= microseconds < 2**55 and _is_text(store + order_id):
             return _EPOCH + timedelta(microseconds=microseconds), store, order_id
     raise _bad_token()
+
+
+def _is_text(value: str) -> bool:
+    """Tell whether a string can be asked for: JSON can spell half a character, which no database takes."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _event_position(token: str) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.money import format_amount
@@ -60,10 +60,14 @@ class Ledger:
         cause: Cause,
         operation_id: str = "",
         message: str = "",
+        looked: Payment | None = None,
     ) -> Payment:
-        """Save ``payment`` with the event that says why, and let the store know if its status moved."""
+        """Save ``payment`` with the event that says why, and let the store know if its status moved.
+
+        :param looked: the payment before the look that brings the change, if one does; see `planned`.
+        """
         now = self._context.clock.now()
-        planned = self.planned(replace(payment, refreshes=0))
+        planned = self.planned(replace(payment, refreshes=0), looked)
         changed, event = planned.recorded(
             event_type,
             now=now,
@@ -97,30 +101,34 @@ class Ledger:
     async def follow(
         self,
         work: UnitOfWork,
-        key: PaymentKey,
         snapshot: Snapshot,
         *,
-        asked_version: int,
+        asked: Payment,
         cause: Cause,
         last_look: bool,
     ) -> Verdict:
         """Move the payment to where ``snapshot`` shows it, if that lies ahead.
 
-        :param asked_version: the payment's version when the snapshot was asked for. One that lies behind a payment that
-            has changed since is merely late; behind an unchanged payment it is a contradiction.
+        :param asked: the payment when the snapshot was asked for. One that lies behind a payment that has changed since
+            is merely late; behind an unchanged payment it is a contradiction.
         :param last_look: whether a contradiction is to be believed, and becomes an ANOMALY.
         :return: CONTRADICTION when nothing was followed; look again unless this was the last look.
         """
-        payment = await work.lock_payment(key)
+        payment = await work.lock_payment(asked.key)
         assert payment is not None
-        if await work.operation_in_flight(key) is not None:
+        late = payment.version != asked.version
+        if await work.operation_in_flight(payment.key) is not None:
             # What is under way is most likely our own operation, which tells of itself.
             snapshot = replace(snapshot, under_way=None)
+        elif late and snapshot.under_way is not payment.under_way:
+            # It may have ended meanwhile, or have been our own operation, which did.
+            if not last_look:
+                return Verdict.CONTRADICTION
+            snapshot = replace(snapshot, under_way=payment.under_way)
         followed = payment.follow(snapshot)
         if followed.verdict is Verdict.CONTRADICTION:
-            late = payment.version != asked_version
             if last_look and not late and payment.anomaly != followed.problem:
-                await self._raise_anomaly(work, payment, followed.problem, cause)
+                await self._raise_anomaly(work, payment, followed.problem, cause, looked=asked)
         elif followed.verdict is not Verdict.SAME:
             message = _followed_message(payment, followed.payment)
             await self.change(
@@ -130,19 +138,31 @@ class Ledger:
                 before=payment.status,
                 cause=cause,
                 message=message,
+                looked=asked,
             )
         return followed.verdict
 
-    async def _raise_anomaly(self, work: UnitOfWork, payment: Payment, problem: str, cause: Cause) -> None:
+    async def _raise_anomaly(
+        self, work: UnitOfWork, payment: Payment, problem: str, cause: Cause, *, looked: Payment
+    ) -> None:
         shown = replace(payment, anomaly=problem)
-        await self.change(work, shown, EventType.ANOMALY, before=payment.status, cause=cause, message=problem)
+        await self.change(
+            work, shown, EventType.ANOMALY, before=payment.status, cause=cause, message=problem, looked=looked
+        )
 
     async def finish(
-        self, work: UnitOfWork, operation: Operation, outcome: Outcome, *, cause: Cause
+        self,
+        work: UnitOfWork,
+        operation: Operation,
+        outcome: Outcome,
+        *,
+        cause: Cause,
+        check_by: datetime | None = None,
     ) -> tuple[Operation, Payment]:
         """Commit what an attempt at ``operation`` proved.
 
         :param operation: as it was when the attempt began; its lease says that the attempt is ours.
+        :param check_by: when it must be looked at next at the latest, if it stays as it is.
         :return: the operation and payment as they are now, which is not ``outcome`` when somebody else was first.
         """
         payment = await work.lock_payment(PaymentKey(operation.store, operation.order_id))
@@ -153,9 +173,11 @@ class Ledger:
         if not current.state.in_flight or (overtaken and not _proves_an_end(outcome)):
             return current, payment
         now = self._context.clock.now()
+        same = outcome.state is current.state
         settled = replace(
-            current.settled(outcome, now=now, next_check_time=self._next_check(current, outcome, now)),
+            current.settled(outcome, now=now, next_check_time=self._next_check(current, outcome, now, check_by)),
             attempts=max(current.attempts, operation.attempts),
+            checks=current.checks if same else 0,
         )
         await work.save_operation(settled)
         if settled.gateway_id:
@@ -168,6 +190,8 @@ class Ledger:
     async def _record_outcome(self, work: UnitOfWork, payment: Payment, operation: Operation, cause: Cause) -> Payment:
         event_type = EventType.OPERATION_UPDATED if operation.state.in_flight else EventType.OPERATION_ENDED
         done = payment.after(operation) if operation.state is OperationState.SUCCEEDED else payment
+        if operation.state is OperationState.DECLINED:
+            done = self._look_soon(done)  # A refused capture may have taken the authorization with it.
         amount = format_amount(operation.amount_minor, operation.currency_code)
         message = f"{operation.action} of {amount}: {operation.state}"
         details = dict(cause.details) | {
@@ -195,6 +219,7 @@ class Ledger:
         settled = operation.settled(outcome, now=self._context.clock.now(), next_check_time=None)
         await work.save_operation(settled)
         done = payment.after(settled) if settled.state is OperationState.SUCCEEDED else payment
+        done = self._look_soon(done)  # The gateway may know better than the operator.
         amount = format_amount(operation.amount_minor, operation.currency_code)
         await self.change(
             work,
@@ -208,21 +233,45 @@ class Ledger:
 
     # -- planning ---------------------------------------------------------------------------------------------------
 
-    async def plan_next_look(self, work: UnitOfWork, key: PaymentKey) -> None:
-        """Space the next scheduled look after one that showed nothing new."""
-        payment = await work.lock_payment(key)
+    async def plan_next_look(self, work: UnitOfWork, looked: Payment) -> None:
+        """Space the next scheduled look after one that showed nothing new.
+
+        :param looked: the payment before that look.
+        """
+        payment = await work.lock_payment(looked.key)
         assert payment is not None
-        planned = self.planned(replace(payment, refreshes=payment.refreshes + 1))
+        planned = self.planned(replace(payment, refreshes=payment.refreshes + 1), looked)
         await work.reschedule(payment, planned.next_refresh_time, planned.refreshes)
 
-    def planned(self, payment: Payment) -> Payment:
-        """Return ``payment`` with the time of the schedule's next look at it."""
-        context = self._context
-        terms = context.store(payment.store).terms
-        next_look = context.policy.next_look(payment, terms, context.clock.now(), context.random)
-        return replace(payment, next_refresh_time=next_look)
+    async def plan_look_again(self, work: UnitOfWork, key: PaymentKey) -> None:
+        """Space the next look after one that failed: whatever asked for it still waits for its answer."""
+        payment = await work.lock_payment(key)
+        assert payment is not None
+        wait = self._context.policy.refresh.after(payment.refreshes, self._context.random)
+        await work.reschedule(payment, self._context.clock.now() + wait, payment.refreshes + 1)
 
-    def _next_check(self, operation: Operation, outcome: Outcome, now: datetime) -> datetime | None:
+    def planned(self, payment: Payment, looked: Payment | None = None) -> Payment:
+        """Return ``payment`` with the time of the schedule's next look at it.
+
+        A look that is due, or about to be, was asked for, most likely by a notification: it stays so unless it is the
+        look that just ended.
+
+        :param looked: the payment before the look that just ended, if one did.
+        """
+        context, due = self._context, payment.next_refresh_time
+        now = context.clock.now()
+        answered = looked is not None and looked.next_refresh_time == due
+        if due is not None and due <= now + timedelta(seconds=context.policy.poll_seconds) and not answered:
+            return payment
+        terms = context.store(payment.store).terms
+        return replace(payment, next_refresh_time=context.policy.next_look(payment, terms, now, context.random))
+
+    def _look_soon(self, payment: Payment) -> Payment:
+        return replace(payment, next_refresh_time=self._context.clock.now())
+
+    def _next_check(
+        self, operation: Operation, outcome: Outcome, now: datetime, check_by: datetime | None
+    ) -> datetime | None:
         policy = self._context.policy
         backoff = {
             OperationState.UNKNOWN: policy.unknown,
@@ -231,13 +280,16 @@ class Ledger:
         }.get(outcome.state)
         if backoff is None:
             return None
-        tries = operation.checks if operation.state is outcome.state else 0
-        return now + backoff.after(tries, self._context.random)
+        if operation.state is not outcome.state:
+            return now + backoff.after(0, self._context.random)
+        next_check = now + backoff.after(operation.checks, self._context.random)
+        return min(next_check, check_by) if check_by is not None else next_check
 
 
 def _proves_an_end(outcome: Outcome) -> bool:
-    # FAILED says only that *this* attempt did nothing: whoever took the operation over may have done it since.
-    return not outcome.state.in_flight and outcome.state is not OperationState.FAILED
+    # FAILED says only that *this* attempt did nothing, and what a snapshot shows may be another attempt's doing:
+    # whoever took the operation over may have done it since.
+    return outcome.definite and not outcome.state.in_flight
 
 
 def _followed_message(before: Payment, after: Payment) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -26,16 +26,16 @@ class Recovery:
         self._ledger = ledger
         self._attempts = attempts
 
-    async def recover_due(self) -> bool:
-        """Finish operations that are due. Tell whether there may be more."""
+    async def recover_due(self, store_id: str) -> bool:
+        """Finish a store's operations that are due. Tell whether there may be more."""
         now, limit = self._context.clock.now(), self._context.policy.batch_max
-        stores = self._context.stores.keys()
+        stores = [store_id]
         if not await self._context.storage.read(lambda work: work.due_operations(stores, now, 1)):
             return False  # Looking costs no commit.
 
         async def claim(work: UnitOfWork) -> list[Operation]:
             due = await work.due_operations(stores, now, limit)
-            return [await self._lease(work, operation) for operation in due]
+            return [await self._lease(work, replace(operation, checks=operation.checks + 1)) for operation in due]
 
         claimed = await self._context.storage.transact(claim)
         cause = Cause(actor="recovery", details={})
@@ -48,18 +48,22 @@ class Recovery:
         return len(claimed) == limit
 
     async def look_after(self, key: PaymentKey, cause: Cause) -> None:
-        """Find out about the payment's operation in flight, if nobody works on it. Sends nothing."""
+        """Find out about the payment's operation in flight, if nobody works on it. Sends nothing.
 
-        async def claim(work: UnitOfWork) -> Operation | None:
+        However often it is called, the schedule looks no later: it may send again what never arrived.
+        """
+
+        async def claim(work: UnitOfWork) -> tuple[Operation, datetime | None] | None:
             await work.lock_payment(key)
             operation = await work.operation_in_flight(key)
             if operation is None or self._held(operation):
                 return None
-            return await self._lease(work, operation)
+            return await self._lease(work, operation), operation.next_check_time
 
         claimed = await self._context.storage.transact(claim)
         if claimed is not None:
-            await self._settle(claimed, cause, may_send=False)
+            operation, check_by = claimed
+            await self._settle(operation, cause, may_send=False, check_by=check_by)
 
     def _held(self, operation: Operation) -> bool:
         expire_time = operation.lease_expire_time
@@ -73,29 +77,40 @@ class Recovery:
             lease_id=self._context.new_id(),
             lease_expire_time=until,
             next_check_time=until,
-            checks=operation.checks + 1,
         )
         await work.save_operation(leased)
         return leased
 
-    async def _settle(self, operation: Operation, cause: Cause, *, may_send: bool) -> None:
+    async def _settle(
+        self, operation: Operation, cause: Cause, *, may_send: bool, check_by: datetime | None = None
+    ) -> None:
         store = self._context.store(operation.store)
         key = PaymentKey(operation.store, operation.order_id)
         payment = await self._context.storage.read(lambda work: work.payment(key))
         assert payment is not None
-        outcome = await self._find_out(store, payment, operation, may_send=may_send)
-        await self._context.storage.transact(lambda work: self._ledger.finish(work, operation, outcome, cause=cause))
-        self._context.wake_store_updates()
+        try:
+            found = await self._find_out(store, payment, operation, may_send=may_send)
+        except LeaseLost:
+            log.info("operation is in other hands", operation_id=operation.operation_id)
+            return
+        outcome = self._impatient(operation, found)
+        await self._context.storage.transact(
+            lambda work: self._ledger.finish(work, operation, outcome, cause=cause, check_by=check_by)
+        )
+        self._context.wake_store_updates(operation.store)
 
     async def _find_out(self, store: Store, payment: Payment, operation: Operation, *, may_send: bool) -> Outcome:
         capability = store.gateway.capabilities.of(operation.action)
         found = await self._attempts.look_up(store, payment, operation) if capability.lookup else None
-        age = self._context.clock.now() - operation.create_time
+        if found is not None and found.state is OperationState.UNKNOWN:
+            return _unchanged(operation)  # We could not look: what is known of it stands.
         if found is not None:
-            return self._impatient(operation, found, age)
+            return found
+        if operation.state is OperationState.PENDING and not capability.lookup:
+            return await self._attempts.look_for_result(store, payment, operation)
         if operation.state is not OperationState.UNKNOWN:
-            return self._impatient(operation, _unchanged(operation), age)
-        if age >= capability.idempotency_window:
+            return _unchanged(operation)
+        if self._too_late_to_repeat(store, operation):
             return Outcome(
                 OperationState.NEEDS_REVIEW,
                 message="The gateway shows no trace of it and could take a repeat for a new one."
@@ -112,6 +127,7 @@ class Recovery:
         again = replace(operation, attempts=operation.attempts + 1)
 
         async def body(work: UnitOfWork) -> None:
+            await work.lock_payment(PaymentKey(operation.store, operation.order_id))
             current = await work.operation(operation.store, operation.operation_id)
             assert current is not None
             if current.lease_id != operation.lease_id or not current.state.in_flight:
@@ -121,15 +137,22 @@ class Recovery:
         await self._context.storage.transact(body)
         return again
 
-    def _impatient(self, operation: Operation, outcome: Outcome, age: timedelta) -> Outcome:
-        if outcome.state is OperationState.PENDING and age >= timedelta(days=self._context.policy.pending_days_max):
+    def _too_late_to_repeat(self, store: Store, operation: Operation) -> bool:
+        """Tell whether a repeat sent now could reach the gateway after it has forgotten the first attempt."""
+        arrival = self._context.clock.now() + timedelta(seconds=store.gateway.capabilities.call_seconds_max)
+        window = store.gateway.capabilities.of(operation.action).idempotency_window
+        return arrival - operation.create_time >= window
+
+    def _impatient(self, operation: Operation, outcome: Outcome) -> Outcome:
+        # What an operator must look at stays so until the gateway says how it ended.
+        if operation.state is OperationState.NEEDS_REVIEW and outcome.state.in_flight:
+            return _unchanged(operation)
+        age = self._context.clock.now() - operation.create_time
+        if outcome.state.in_flight and age >= timedelta(days=self._context.policy.pending_days_max):
             return outcome._replace(
                 state=OperationState.NEEDS_REVIEW,
                 message=f"The gateway has had no result for {age.days} days. Ask it, then resolve the operation.",
             )
-        # What an operator must look at stays so until the gateway says how it ended.
-        if operation.state is OperationState.NEEDS_REVIEW and outcome.state.in_flight:
-            return _unchanged(operation)
         return outcome
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from payment_actions_server.domain.errors import OrderNotFound, PaymentActionsError, PlatformUnavailable
-from payment_actions_server.domain.event import Event, EventType
+from payment_actions_server.domain.event import INCIDENTAL, Event, EventType
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.engine.attempts import Attempts
@@ -65,10 +65,12 @@ class Refresh:
         return await asyncio.shield(waiting)
 
     async def _after_the_present_one(self, key: PaymentKey, cause: Cause) -> list[Event]:
-        present = self._looking.get(key)
-        if present is not None:
-            await asyncio.wait([present])
-        del self._next[key]
+        try:
+            present = self._looking.get(key)
+            if present is not None:
+                await asyncio.wait([present])
+        finally:
+            del self._next[key]
         return await asyncio.shield(self._looking.get(key) or self._start(key, cause))
 
     def _start(self, key: PaymentKey, cause: Cause) -> asyncio.Task[list[Event]]:
@@ -77,10 +79,10 @@ class Refresh:
         task.add_done_callback(lambda _: self._looking.pop(key, None))
         return task
 
-    async def refresh_due(self) -> bool:
-        """Look at payments that are due. Tell whether there may be more."""
+    async def refresh_due(self, store_id: str) -> bool:
+        """Look at a store's payments that are due. Tell whether there may be more."""
         now, limit = self._context.clock.now(), self._context.policy.batch_max
-        stores = self._context.stores.keys()
+        stores = [store_id]
         if not await self._context.storage.read(lambda work: work.due_payments(stores, now, 1)):
             return False
 
@@ -96,7 +98,7 @@ class Refresh:
         for key, result in zip(keys, results, strict=True):
             if isinstance(result, BaseException):
                 log.warning("scheduled look failed", store=key.store, order_id=key.order_id, error=str(result))
-                await self._plan_next_look(key)
+                await self._plan_look_again(key)
         return len(keys) == limit
 
     async def _look(self, key: PaymentKey, cause: Cause) -> list[Event]:
@@ -106,9 +108,10 @@ class Refresh:
         if payment.ours:
             await self._recovery.look_after(key, cause)
             await self._follow_gateway(store, key, cause)
-        events = await self._context.storage.read(lambda work: work.list_events(key, before.version, 100))
+        since = await self._context.storage.read(lambda work: work.list_events(key, before.version, 100))
+        events = [event for event in since if event.type not in INCIDENTAL]  # A write to the store is no news of this.
         if not events:
-            await self._plan_next_look(key)
+            await self._context.storage.transact(lambda work: self._ledger.plan_next_look(work, before))
         return events
 
     async def _follow_gateway(self, store: Store, key: PaymentKey, cause: Cause) -> None:
@@ -117,15 +120,15 @@ class Refresh:
         except Exception as error:
             log.warning("gateway could not be read", store=key.store, order_id=key.order_id, error=str(error))
             raise unavailable(error, key.store, key.order_id) from error
-        self._context.wake_store_updates()
+        self._context.wake_store_updates(key.store)
 
     async def _payment(self, key: PaymentKey) -> Payment:
         payment = await self._context.storage.read(lambda work: work.payment(key))
         assert payment is not None
         return payment
 
-    async def _plan_next_look(self, key: PaymentKey) -> None:
-        await self._context.storage.transact(lambda work: self._ledger.plan_next_look(work, key))
+    async def _plan_look_again(self, key: PaymentKey) -> None:
+        await self._context.storage.transact(lambda work: self._ledger.plan_look_again(work, key))
 
     # -- the order itself may change too ----------------------------------------------------------------------------
 
@@ -138,20 +141,24 @@ class Refresh:
             # The gateway is the authority over money: a shop that is down does not keep us from looking there.
             _log_order_unread(payment, error)
             return payment
-        return await self._context.storage.transact(
-            lambda work: self._change_order(work, store, payment.key, order, cause)
-        )
+        return await self._context.storage.transact(lambda work: self._change_order(work, store, payment, order, cause))
 
     async def _change_order(
-        self, work: UnitOfWork, store: Store, key: PaymentKey, order: PlatformOrder, cause: Cause
+        self, work: UnitOfWork, store: Store, looked: Payment, order: PlatformOrder, cause: Cause
     ) -> Payment:
-        payment = await work.lock_payment(key)
+        payment = await work.lock_payment(looked.key)
         assert payment is not None
         changed = _as_ordered(store, payment, order)
         if changed != payment:
             message = "The store changed the order"
             payment = await self._ledger.change(
-                work, changed, EventType.ORDER_CHANGED, before=payment.status, cause=cause, message=message
+                work,
+                changed,
+                EventType.ORDER_CHANGED,
+                before=payment.status,
+                cause=cause,
+                message=message,
+                looked=looked,
             )
         await self._note_platform_status(work, payment, order)
         return payment

@@ -24,10 +24,10 @@ class StoreUpdates:
         self._context = context
         self._ledger = ledger
 
-    async def deliver_due(self) -> bool:
-        """Deliver writes that are due. Tell whether there may be more."""
+    async def deliver_due(self, store_id: str) -> bool:
+        """Deliver a store's writes that are due. Tell whether there may be more."""
         now, limit = self._context.clock.now(), self._context.policy.batch_max
-        stores = self._context.stores.keys()
+        stores = [store_id]
         if not await self._context.storage.read(lambda work: work.due_store_updates(stores, now, 1)):
             return False
 
@@ -62,6 +62,11 @@ class StoreUpdates:
 
     async def _delivered(self, work: UnitOfWork, claimed: StoreUpdate, applied: StatusApplied) -> None:
         payment, current = await self._current(work, claimed)
+        if _overtaken(claimed, current):
+            if current.generation != claimed.generation:
+                # What we wrote so late may lie over the newer status that somebody wrote meanwhile: write that again.
+                await self._ledger.tell_store(work, payment)
+            return
         released = replace(current, lease_expire_time=None, platform_status=applied.platform_status)
         if current.generation != claimed.generation:
             await work.put_store_update(released)  # A newer status waits: it is due at once.
@@ -87,6 +92,8 @@ class StoreUpdates:
 
     async def _put_off(self, work: UnitOfWork, claimed: StoreUpdate, problem: str) -> None:
         payment, current = await self._current(work, claimed)
+        if _overtaken(claimed, current):
+            return
         wait = self._context.policy.store_update.after(claimed.attempts - 1, self._context.random)
         later = replace(
             current,
@@ -102,7 +109,7 @@ class StoreUpdates:
             attempts=claimed.attempts,
             error=problem,
         )
-        if claimed.attempts == 1:  # The first failure is news; that it goes on is told by the store update itself.
+        if not current.last_error:  # The first failure is news; that it goes on is told by the store update itself.
             await self._ledger.change(
                 work,
                 payment,
@@ -118,6 +125,11 @@ class StoreUpdates:
         assert payment is not None
         assert current is not None
         return payment, current
+
+
+def _overtaken(claimed: StoreUpdate, current: StoreUpdate) -> bool:
+    """Tell whether our lease ran out and somebody else has it, or had it, since."""
+    return current.lease_expire_time != claimed.lease_expire_time
 
 
 def _update(payment: Payment) -> StatusUpdate:

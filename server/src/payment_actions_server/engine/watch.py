@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Final
 
 from payment_actions_server.domain.event import Event
 from payment_actions_server.engine.context import Context
+from payment_actions_server.storage import UnitOfWork
 
 PAGE: Final = 500
 
@@ -32,26 +34,36 @@ class Watch:
         last = after_sequence
         if last is None:
             last = await storage.read(lambda work: work.last_sequence())
-        silent_seconds = 0.0
+        clock, idle = self._context.clock, timedelta(seconds=policy.watch_idle_seconds)
+        silent_since = clock.now()
         while True:
             news = self._news  # Before the read: what commits after it sets this one.
-            since = last
-            events = await storage.read(lambda work, since=since: work.events_after(since, stores, PAGE))  # type: ignore[misc]
+            events, last = await self._after(last, stores)
             for event in events:
                 yield event
             if events:
-                last, silent_seconds = events[-1].sequence, 0.0
+                silent_since = clock.now()
                 continue
-            if not await _waited(news, policy.poll_seconds):  # Another process may have written: look anyway.
-                silent_seconds += policy.poll_seconds
-            if silent_seconds >= policy.watch_idle_seconds:
-                silent_seconds = 0.0
+            await _wait(news, policy.poll_seconds)
+            if clock.now() - silent_since >= idle:
+                silent_since = clock.now()
                 yield None
 
+    async def _after(self, sequence: int, stores: frozenset[str]) -> tuple[list[Event], int]:
+        """Return the next events, and the sequence to go on from: past those of other stores, too."""
 
-async def _waited(news: asyncio.Event, seconds: float) -> bool:
+        async def body(work: UnitOfWork) -> tuple[list[Event], int]:
+            events = await work.events_after(sequence, stores, PAGE)
+            if len(events) == PAGE:
+                return events, events[-1].sequence
+            return events, max(sequence, await work.last_sequence())
+
+        return await self._context.storage.read(body)
+
+
+async def _wait(news: asyncio.Event, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            return await news.wait()
+            await news.wait()
     except TimeoutError:
-        return False
+        return  # Another process may have written: look anyway.

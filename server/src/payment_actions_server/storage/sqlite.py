@@ -70,7 +70,9 @@ class SqliteStorage:
         """Open the file and bring its schema up to date."""
         await asyncio.get_running_loop().run_in_executor(self._thread, upgrade, self._engine)
         self._writer = self._engine.connect()
+        self._writer.exec_driver_sql("PRAGMA busy_timeout = 0")  # It waits for other processes in a thread; see _begin.
         self._reader = self._engine.connect()
+        self._reader.exec_driver_sql("PRAGMA query_only = ON")
         self._group_task = asyncio.create_task(self._commit_groups(), name="sqlite-groups")
 
     async def aclose(self) -> None:
@@ -95,6 +97,8 @@ class SqliteStorage:
 
     async def read(self, body: Body[T]) -> T:
         """Run a read-only transaction at once."""
+        if self._closing:
+            raise StorageUnavailable("the storage is closed")
         self._reader.exec_driver_sql("BEGIN")
         try:
             return _run_to_end(body(UnitOfWork(SqliteSession(self._reader))))
@@ -106,8 +110,10 @@ class SqliteStorage:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_SIZE_MAX))]
-                await self._commit_group([(body, future) for body, future in group if not future.cancelled()])
+                arrived = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_SIZE_MAX))]
+                group = [(body, future) for body, future in arrived if not future.cancelled()]
+                if group:
+                    await self._commit_group(group)
 
     async def _commit_group(self, group: list[tuple[Body[Any], asyncio.Future[Any]]]) -> None:
         try:
@@ -120,11 +126,17 @@ class SqliteStorage:
             for _, future in group:
                 _settle(future, None, StorageUnavailable(f"{self._path}: {error}"))
             return
-        events = [event for answer in answers for event in answer.events]
-        if events:
-            self.on_events(events)
         for (_, future), answer in zip(group, answers, strict=True):
             _settle(future, answer.value, answer.error)
+        self._announce([event for answer in answers for event in answer.events])
+
+    def _announce(self, events: list[Event]) -> None:
+        if not events:
+            return
+        try:
+            self.on_events(events)
+        except Exception:  # It must not; but it is not worth all the transactions that would wait for ever.
+            log.exception("listener failed", path=self._path)
 
     async def _begin(self) -> None:
         try:
@@ -146,8 +158,12 @@ class SqliteStorage:
         return _Answer(value, work.appended, None)
 
     def _roll_back(self) -> None:
-        if _raw(self._writer).in_transaction:
+        if not _raw(self._writer).in_transaction:
+            return
+        try:
             _end(self._writer, "ROLLBACK")
+        except sqlite3.Error:  # The next group finds out whether the database is of any use again.
+            log.exception("sqlite rollback failed", path=self._path)
 
 
 class _Answer(NamedTuple):

@@ -165,7 +165,10 @@ class UnitOfWork:
         return [to_event(row) for row in await self._session.rows(statement)]
 
     async def last_sequence(self) -> int:
-        """Return the sequence of the last event; 0 when there is none."""
+        """Return the sequence up to which every event is here and none can come any more; 0 when there is none.
+
+        Readers resume from it. It is the last one where commits come in the order of their sequences, as in SQLite.
+        """
         row = await self._one(select(func.coalesce(func.max(events.c.sequence), 0).label("last")))
         assert row is not None
         return int(row["last"])

@@ -135,7 +135,7 @@ def _getter(field: FieldDescriptor) -> Callable[[Any], Any]:
 def _compile(message: Descriptor) -> tuple[_Check, ...]:
     def required(field: FieldDescriptor) -> bool:
         # The package types its own extension as a plain field descriptor, which its index does not take.
-        behaviors = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]  # type: ignore[index]
+        behaviors: Any = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]  # type: ignore[index]
         return field_behavior_pb2.REQUIRED in behaviors
 
     fields = [field for field in message.fields if field.name not in FREE]

@@ -1,0 +1,189 @@
+"""The gateway refuses because the payment is not as we believed: its truth is followed, and ends the operation."""
+
+import asyncio
+
+import pytest
+
+from payment_actions_server.domain.event import EventType
+from payment_actions_server.plugins import Action, OperationState, PaymentStatus, Snapshot, StateConflict
+from payment_actions_server.plugins.fakes import LOSE_ANSWER, UNAVAILABLE, Fault
+
+from support.virtual_time import in_virtual_time
+from support.world import TOTAL, world
+
+
+def conflict():
+    """A call that is refused for the payment's state."""
+
+    async def refuse():
+        raise StateConflict("not in this state", reason_code="InvalidState")
+
+    return Fault(before=refuse)
+
+
+@pytest.mark.parametrize(
+    ("action", "status"),
+    [
+        (Action.CAPTURE, PaymentStatus.CAPTURED),
+        (Action.VOID, PaymentStatus.VOIDED),
+        (Action.REFUND, PaymentStatus.REFUNDED),
+    ],
+)
+@in_virtual_time
+async def test_done_elsewhere_is_already_done_and_followed(tmp_path, action, status):
+    async with world(tmp_path) as here:
+        here.authorized()
+        if action is Action.REFUND:
+            await here.capture()
+        await here.view()
+        here.gateway.console(action, "1")
+        result = await here.act(action)
+        await asyncio.sleep(5)
+        assert result.operation.state is OperationState.ALREADY_DONE
+        assert result.view.payment.status is status
+        assert here.platform.order("1").status is status
+        assert [effect.reference for effect in here.gateway.effects if effect.action is action] == [""]
+
+
+@pytest.mark.parametrize(
+    ("done", "asked", "status"),
+    [
+        (Action.VOID, Action.CAPTURE, PaymentStatus.VOIDED),
+        (Action.CAPTURE, Action.VOID, PaymentStatus.CAPTURED),
+    ],
+)
+@in_virtual_time
+async def test_something_else_done_elsewhere_declines_and_is_followed(tmp_path, done, asked, status):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.view()
+        here.gateway.console(done, "1")
+        result = await here.act(asked)
+        assert (result.operation.state, result.operation.reason_code) == (OperationState.DECLINED, "InvalidState")
+        assert result.view.payment.status is status
+        await asyncio.sleep(5)
+        assert here.platform.order("1").status is status
+
+
+@in_virtual_time
+async def test_rest_that_was_given_up_elsewhere_is_already_done(tmp_path):
+    async with world(tmp_path, partial=True) as here:
+        here.authorized()
+        await here.capture(amount_minor=4_000)
+        here.gateway.console(Action.VOID, "1")
+        result = await here.void()
+        assert result.operation.state is OperationState.ALREADY_DONE
+        assert result.view.payment.status is PaymentStatus.CAPTURED
+
+
+@in_virtual_time
+async def test_our_own_lost_void_is_found_as_ours(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        here.gateway.faults.inject("void", LOSE_ANSWER)
+        result = await here.void()
+        assert result.operation.state is OperationState.UNKNOWN
+        await asyncio.sleep(60)
+        assert (await here.operation(result)).state is OperationState.SUCCEEDED
+        assert await here.status() is PaymentStatus.VOIDED
+
+
+@in_virtual_time
+async def test_our_own_lost_refund_of_a_part_is_never_doubled(tmp_path):
+    async with world(tmp_path, partial=True) as here:
+        here.authorized()
+        await here.capture()
+        here.gateway.faults.inject("refund", LOSE_ANSWER)
+        result = await here.refund(amount_minor=4_000)
+        await asyncio.sleep(60)
+        assert (await here.operation(result)).state is OperationState.SUCCEEDED
+        assert (await here.view()).payment.refunded_minor == 4_000
+        assert len(here.gateway.effects) == 2
+
+
+@in_virtual_time
+async def test_refused_and_unable_to_see_why_is_unknown_until_seen(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.view()
+        here.gateway.console(Action.CAPTURE, "1")
+        here.gateway.faults.inject("look_up", UNAVAILABLE)
+        here.gateway.faults.inject("snapshot", UNAVAILABLE)
+        result = await here.capture()
+        assert result.operation.state is OperationState.UNKNOWN
+        await asyncio.sleep(60)
+        assert (await here.operation(result)).state is OperationState.ALREADY_DONE
+        assert len(here.gateway.effects) == 1
+
+
+@in_virtual_time
+async def test_refused_at_first_while_nothing_is_wrong_is_declined(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        here.gateway.faults.inject("capture", conflict())
+        result = await here.capture()
+        assert result.operation.state is OperationState.DECLINED
+        assert await here.offered() == {Action.CAPTURE, Action.VOID}
+
+
+@in_virtual_time
+async def test_repeat_refused_while_the_gateway_contradicts_itself_wants_an_operator(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        here.gateway.faults.inject("capture", Fault(before=_lost), times=1)
+        here.gateway.faults.inject("capture", conflict())
+        result = await here.capture()
+        odd = Snapshot(status=PaymentStatus.PENDING, currency_code="USD")
+        for _ in range(3):
+            here.gateway.show_next(odd)
+        await asyncio.sleep(30)
+        assert (await here.operation(result)).state is OperationState.NEEDS_REVIEW
+        assert (await here.told()).count(EventType.ANOMALY) == 1
+
+
+@in_virtual_time
+async def test_repeat_refused_while_one_like_it_is_under_way_is_waited_for(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        here.gateway.faults.inject("capture", Fault(before=_lost))
+        here.gateway.faults.inject("capture", conflict())
+        result = await here.capture()
+        here.gateway.show_next(
+            Snapshot(
+                status=PaymentStatus.AUTHORIZED,
+                currency_code="USD",
+                authorized_minor=TOTAL,
+                under_way=Action.CAPTURE,
+            )
+        )
+        await asyncio.sleep(3)
+        assert (await here.operation(result)).state is OperationState.UNKNOWN
+        await asyncio.sleep(30)
+        assert (await here.operation(result)).state is OperationState.SUCCEEDED
+
+
+@in_virtual_time
+async def test_notification_of_the_conflicting_change_comes_first_or_last_alike(tmp_path):
+    ends = []
+    for first in (True, False):
+        (tmp_path / str(first)).mkdir()
+        async with world(tmp_path / str(first)) as here:
+            here.authorized()
+            await here.view()
+            here.gateway.console(Action.VOID, "1")
+            if first:
+                await here.notify()
+                await asyncio.sleep(1)
+            else:
+                await here.capture()
+                await here.notify()
+            await asyncio.sleep(5)
+            payment = (await here.view()).payment
+            ends.append((payment.status, payment.amounts, payment.anomaly, here.platform.order("1").status))
+    assert ends[0] == ends[1]
+
+
+async def _lost():
+    raise TimeoutError("no answer")
+
+

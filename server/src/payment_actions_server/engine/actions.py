@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from payment_actions_server.domain.decision import Offer, resolve_amount
 from payment_actions_server.domain.errors import ActionNotAvailable, EtagMismatch, PaymentActionsError
@@ -38,7 +39,7 @@ class Actions:
         self._attempts = attempts
         self._sight = sight
         self._background = background
-        self._running: dict[str, asyncio.Task[ActionResult]] = {}
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def run(self, request: ActionRequest) -> ActionResult:
         """Run one action.
@@ -64,25 +65,20 @@ class Actions:
         return self._checked(payment, operation, request), payment
 
     async def _run(self, request: ActionRequest) -> ActionResult:
-        key = PaymentKey(request.store, request.order_id)
-        known = await self._context.storage.read(
-            lambda work: work.operation_by_request_id(request.store, request.request_id)
-        )
-        if known is None:
-            await self._sight.see(key)
-            started = await self._context.storage.transact(lambda work: self._start(work, request))
-            if started.new:
-                return await self._owned(started)
-            known = started.operation
-        return await self._answer(known, request)
-
-    async def _answer(self, known: Operation, request: ActionRequest) -> ActionResult:
-        """Answer a request that was made before, once its first run, if that is under way here, has its answer."""
-        known.answer_to(request)
-        running = self._running.get(known.operation_id)
-        if running is not None:
-            await asyncio.wait([running])
-        return await self.result_of(known.store, known.operation_id)
+        # Whoever repeats a request while its first run is under way here gets its turn when that has its answer.
+        turn = self._turns.setdefault((request.store, request.request_id), asyncio.Lock())
+        async with turn:
+            known = await self._context.storage.read(
+                lambda work: work.operation_by_request_id(request.store, request.request_id)
+            )
+            if known is None:
+                await self._sight.see(PaymentKey(request.store, request.order_id))
+                started = await self._context.storage.transact(lambda work: self._start(work, request))
+                if started.new:
+                    return await self._carry_through(started)
+                known = started.operation  # Another process was faster.
+            known.answer_to(request)
+            return await self.result_of(known.store, known.operation_id)
 
     async def result_of(self, store: str, operation_id: str) -> ActionResult:
         """Return an operation and its payment as they are now."""
@@ -169,17 +165,6 @@ class Actions:
         )
 
     # -- 2. Act, and 3. Outcome -------------------------------------------------------------------------------------
-
-    async def _owned(self, started: _Started) -> ActionResult:
-        """Carry a new operation through; those who ask for it again meanwhile wait for this."""
-        operation_id = started.operation.operation_id
-        task = asyncio.current_task()
-        assert task is not None
-        self._running[operation_id] = task
-        try:
-            return await self._carry_through(started)
-        finally:
-            del self._running[operation_id]
 
     async def _carry_through(self, started: _Started) -> ActionResult:
         operation, payment = started.operation, started.payment

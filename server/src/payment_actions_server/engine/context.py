@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from random import Random
 from typing import Final, Protocol
 
 from payment_actions_server.domain.decision import Decision, Offer, decide
@@ -10,6 +9,7 @@ from payment_actions_server.domain.errors import PaymentActionsError, StoreNotFo
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import Payment
+from payment_actions_server.engine.chance import Random
 from payment_actions_server.engine.clock import Clock
 from payment_actions_server.engine.policy import EnginePolicy
 from payment_actions_server.engine.store import Store

@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from random import Random
 from typing import Any
 
 from payment_actions_server.domain.decision import Offer
@@ -24,6 +23,7 @@ from payment_actions_server.domain.status import OperationState
 from payment_actions_server.engine.actions import Actions
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
+from payment_actions_server.engine.chance import Random
 from payment_actions_server.engine.clock import Clock
 from payment_actions_server.engine.context import Context, Hooks
 from payment_actions_server.engine.discovery import Discovery

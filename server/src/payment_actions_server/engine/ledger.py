@@ -195,6 +195,7 @@ class Ledger:
         amount = format_amount(operation.amount_minor, operation.currency_code)
         message = f"{operation.action} of {amount}: {operation.state}"
         details = dict(cause.details) | {
+            "action": operation.action.value,
             "operation_state": operation.state.value,
             "reference": operation.reference,
         }
@@ -221,12 +222,17 @@ class Ledger:
         done = payment.after(settled) if settled.state is OperationState.SUCCEEDED else payment
         done = self._look_soon(done)  # The gateway may know better than the operator.
         amount = format_amount(operation.amount_minor, operation.currency_code)
+        details = {
+            "action": settled.action.value,
+            "operation_state": settled.state.value,
+            "reason": outcome.message,
+        }
         await self.change(
             work,
             done,
             EventType.OPERATION_RESOLVED,
             before=payment.status,
-            cause=Cause(actor=actor, details={"operation_state": settled.state.value, "reason": outcome.message}),
+            cause=Cause(actor=actor, details=details),
             operation_id=operation.operation_id,
             message=f"{operation.action} of {amount}: {settled.state}, by an operator's decision",
         )

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from random import Random
 
 from payment_actions_server.domain.decision import Terms
 from payment_actions_server.domain.payment import Payment
 from payment_actions_server.domain.status import CaptureMode, PaymentStatus
+from payment_actions_server.engine.chance import Random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

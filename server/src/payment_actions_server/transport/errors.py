@@ -96,7 +96,7 @@ def stopping() -> status_pb2.Status:
 
 
 def storage_unavailable() -> status_pb2.Status:
-    """Return what a caller hears when the database is out of reach: as when the connection is lost, nothing is known."""
+    """Return what a caller hears when the database is out of reach: as with a lost connection, nothing is known."""
     message = "The service cannot reach its database just now. Ask again, an action with the same request_id."
     return _status(grpc.StatusCode.UNAVAILABLE, message, [])
 

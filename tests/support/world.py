@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -13,10 +13,16 @@ from payment_actions_server.domain.decision import Terms
 from payment_actions_server.domain.event import Event, EventType, chain_break
 from payment_actions_server.domain.operation import ActionRequest, Operation
 from payment_actions_server.engine import ActionResult, Engine, EnginePolicy, PaymentView, Store
-from payment_actions_server.plugins import Action, CaptureMode, GatewayCapabilities, PaymentStatus, ReviewRequest
+from payment_actions_server.plugins import (
+    Action,
+    ActionCapability,
+    CaptureMode,
+    GatewayCapabilities,
+    PaymentStatus,
+    ReviewRequest,
+)
 from payment_actions_server.plugins.fakes import InMemoryGateway, InMemoryPlatform, full_capabilities
 from payment_actions_server.storage import Storage, open_storage
-
 from support.virtual_time import VirtualClock
 
 STORE = "shop"
@@ -136,7 +142,9 @@ class World:
 
     # -- At our door ------------------------------------------------------------------------------------------------
 
-    async def act(self, action: Action, order_id: str = "1", *, engine: Engine | None = None, **request) -> ActionResult:
+    async def act(
+        self, action: Action, order_id: str = "1", *, engine: Engine | None = None, **request
+    ) -> ActionResult:
         """Run an action, with a fresh request id unless one is given."""
         request_id = request.pop("request_id", None) or f"request-{next(self._request_ids)}"
         asked = ActionRequest(store=STORE, order_id=order_id, action=action, request_id=request_id, **request)
@@ -233,6 +241,12 @@ async def world(
         for engine in here.engines:
             await engine.stop(grace_seconds=1)
         await storage.aclose()
+
+
+def blind(window: timedelta = timedelta(0)) -> GatewayCapabilities:
+    """Return the capabilities of a gateway that cannot look a reference up."""
+    unseeing = ActionCapability(window, lookup=False)
+    return replace(full_capabilities(), capture=unseeing, void=unseeing, refund=unseeing)
 
 
 _EMPTY: dict[str, bytes] = {}

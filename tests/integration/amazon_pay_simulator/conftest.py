@@ -124,7 +124,7 @@ class Background(threading.Thread):
     def run(self) -> None:
         try:
             self._call()
-        except Exception as error:  # noqa: BLE001 - the test looks at it
+        except Exception as error:
             self.error = error
 
 

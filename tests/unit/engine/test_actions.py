@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from support.virtual_time import in_virtual_time
+from support.world import METHOD, STORE, TOTAL, world
 
 from payment_actions_server.domain.errors import (
     ActionNotAvailable,
@@ -23,9 +25,6 @@ from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.plugins import Action, CaptureMode, OperationState, PaymentStatus
 from payment_actions_server.plugins.fakes import UNAVAILABLE, slow, slow_answer, throttled
-
-from support.virtual_time import in_virtual_time
-from support.world import METHOD, STORE, TOTAL, world
 
 CHANGED_BY_AN_ACTION = {
     Action.CAPTURE: PaymentStatus.CAPTURED,

@@ -3,13 +3,12 @@
 import asyncio
 
 import pytest
+from support.virtual_time import in_virtual_time
+from support.world import TOTAL, world
 
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.plugins import Action, OperationState, PaymentStatus, Snapshot, StateConflict
 from payment_actions_server.plugins.fakes import LOSE_ANSWER, UNAVAILABLE, Fault
-
-from support.virtual_time import in_virtual_time
-from support.world import TOTAL, world
 
 
 def conflict():
@@ -185,5 +184,3 @@ async def test_notification_of_the_conflicting_change_comes_first_or_last_alike(
 
 async def _lost():
     raise TimeoutError("no answer")
-
-

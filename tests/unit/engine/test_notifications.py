@@ -3,15 +3,14 @@
 import asyncio
 
 import pytest
+from support.virtual_time import in_virtual_time
+from support.world import STORE, world
 
 from payment_actions_server.domain.errors import PlatformUnavailable, StoreNotFound
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.engine import EnginePolicy
 from payment_actions_server.plugins import Action, NotificationKind, NotificationRefused, OperationState, PaymentStatus
 from payment_actions_server.plugins.fakes import HANG, UNAVAILABLE, slow, slow_answer
-
-from support.virtual_time import in_virtual_time
-from support.world import STORE, world
 
 
 @in_virtual_time

@@ -1,10 +1,13 @@
 """An answer that did not come: found out, never guessed, and never a second reference for one intent."""
 
 import asyncio
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from support.virtual_time import START, in_virtual_time
+from support.world import STORE, blind, world
 
 from payment_actions_server.domain.errors import ActionNotAvailable, OperationNotFound
 from payment_actions_server.domain.event import EventType
@@ -21,18 +24,9 @@ from payment_actions_server.plugins.fakes import (
     slow_answer,
 )
 
-from support.virtual_time import START, in_virtual_time
-from support.world import STORE, world
-
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 # Over weeks, looking each second for what is due would take long even in virtual time.
 UNHURRIED = EnginePolicy(discovery_seconds=0, poll_seconds=3600, unknown=Backoff(first_seconds=2, max_seconds=DAY))
-
-
-def blind(window=timedelta(0)):
-    """Capabilities of a gateway that cannot look a reference up."""
-    blind_one = ActionCapability(window, lookup=False)
-    return replace(full_capabilities(), capture=blind_one, void=blind_one, refund=blind_one)
 
 
 # -- Found out -------------------------------------------------------------------------------------------------------
@@ -333,7 +327,7 @@ async def test_looks_are_spaced_further_and_further_and_shown(tmp_path):
         for _ in range(60):
             await asyncio.sleep(100)
             assert (await here.in_flight()).next_check_time > here.clock.now() - timedelta(seconds=4)
-        waits = [(after - before).total_seconds() for before, after in zip(times, times[1:], strict=False)]
+        waits = [(after - before).total_seconds() for before, after in itertools.pairwise(times)]
         assert waits[0] < 10
         assert 480 <= max(waits) <= 725
         assert len(times) < 25
@@ -346,7 +340,7 @@ async def test_spacing_begins_anew_when_the_state_changes(tmp_path):
         here.gateway.faults.inject("capture", LOSE_REQUEST, times=6)
         here.gateway.pend_next(Action.CAPTURE)
         result = await here.capture()
-        while (await here.operation(result)).state is OperationState.UNKNOWN:
+        while (await here.operation(result)).state is OperationState.UNKNOWN:  # noqa: ASYNC110 - in virtual time
             await asyncio.sleep(1)
         wait = (await here.operation(result)).next_check_time - here.clock.now()
         assert wait <= timedelta(seconds=25)
@@ -365,9 +359,7 @@ async def test_gateway_that_hangs_holds_up_no_other_store(tmp_path):
         await here.capture()
         here.gateway.faults.choose = lambda call: HANG
         other.gateway.faults.inject("capture", LOSE_ANSWER)
-        other.platform.place(
-            "1", method_name="Amazon Pay", references=(other.gateway.authorize("1", 12_990),)
-        )
+        other.platform.place("1", method_name="Amazon Pay", references=(other.gateway.authorize("1", 12_990),))
         await asyncio.sleep(4)
         result = await here.engine.run_action(ActionRequest("other", "1", Action.CAPTURE, "r"))
         await asyncio.sleep(5)

@@ -4,14 +4,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from support.virtual_time import in_virtual_time
+from support.world import METHOD, STORE, TOTAL, world
 
 from payment_actions_server.domain.errors import GatewayThrottled, GatewayUnavailable, PlatformUnavailable
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.plugins import Action, CaptureMode, OperationState, PaymentStatus, Snapshot
 from payment_actions_server.plugins.fakes import HANG, UNAVAILABLE, slow, slow_answer, throttled
-
-from support.virtual_time import in_virtual_time
-from support.world import METHOD, STORE, TOTAL, world
 
 STALE = Snapshot(status=PaymentStatus.AUTHORIZED, currency_code="USD", authorized_minor=TOTAL)
 
@@ -235,7 +234,10 @@ async def test_order_that_is_odd_at_first_sight_is_remembered_as_such(tmp_path):
 # -- When one side is down -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("fault", "error"), [(UNAVAILABLE, GatewayUnavailable), (throttled(3), GatewayThrottled), (HANG, GatewayUnavailable)])
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [(UNAVAILABLE, GatewayUnavailable), (throttled(3), GatewayThrottled), (HANG, GatewayUnavailable)],
+)
 @in_virtual_time
 async def test_gateway_that_cannot_be_asked_is_an_error_and_nothing_changes(tmp_path, fault, error):
     async with world(tmp_path) as here:
@@ -340,9 +342,9 @@ async def test_schedule_backs_off_with_jitter_and_shows_its_next_look(tmp_path):
         times = {"1": [], "2": []}
         for _ in range(1_000):
             await asyncio.sleep(1)
-            for order_id in times:
-                while len(times[order_id]) < here.asked("snapshot").count(order_id):
-                    times[order_id].append(here.clock.now())
+            for order_id, looks in times.items():
+                while len(looks) < here.asked("snapshot").count(order_id):
+                    looks.append(here.clock.now())
         assert times["1"] != times["2"]
         waits = [(b - a).total_seconds() for a, b in zip(times["1"], times["1"][1:], strict=False)]
         assert all(0.8 * 30 * 2**n <= wait <= 1.2 * 30 * 2**n + 1.5 for n, wait in enumerate(waits))
@@ -419,4 +421,7 @@ async def test_result_names_the_payment_and_what_changed(tmp_path):
         here.gateway.authorize("1")
         view, (event,) = await here.engine.refresh(STORE, "1", actor="ann")
         assert view.payment.status is PaymentStatus.AUTHORIZED
-        assert (event.actor, event.message) == ("ann", "The gateway reports: PENDING to AUTHORIZED, 129.90 USD authorized")
+        assert (event.actor, event.message) == (
+            "ann",
+            "The gateway reports: PENDING to AUTHORIZED, 129.90 USD authorized",
+        )

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from support.virtual_time import in_virtual_time
+from support.world import world
 
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.engine import EnginePolicy
@@ -16,9 +18,6 @@ from payment_actions_server.plugins.fakes import (
     slow,
     slow_answer,
 )
-
-from support.virtual_time import in_virtual_time
-from support.world import world
 
 SHORT_LEASE = EnginePolicy(discovery_seconds=0, lease_seconds=10)
 
@@ -138,7 +137,7 @@ async def test_answer_that_comes_after_another_settled_it_changes_nothing(tmp_pa
         here.gateway.faults.inject("capture", slow_answer(later(18)))
         late = asyncio.create_task(here.capture())
         await asyncio.sleep(15)
-        operation = (await here.engine.get_operation("shop", (await here.events())[1].operation_id))
+        operation = await here.engine.get_operation("shop", (await here.events())[1].operation_id)
         assert operation.state is OperationState.SUCCEEDED
         assert (await late).operation == operation
         await assert_captured_once(here, operation)

@@ -185,7 +185,7 @@ async def test_without_trace_and_safe_repeat_an_operator_is_asked(tmp_path, capa
         here.authorized()
         here.gateway.faults.inject("capture", LOSE_REQUEST)
         result = await here.capture()
-        await asyncio.sleep(30 * DAY)
+        await asyncio.sleep(5 * DAY)
         assert (await here.operation(result)).state is OperationState.NEEDS_REVIEW
         assert len(here.asked("capture")) == 1
         assert (await here.engine.counts())["operations_needing_review"] == 1
@@ -282,7 +282,7 @@ async def test_what_stays_unknown_for_weeks_wants_an_operator(tmp_path):
         here.gateway.faults.inject("void", LOSE_REQUEST)
         result = await here.void()
         here.gateway.faults.choose = lambda call: UNAVAILABLE
-        await asyncio.sleep(30 * DAY)
+        await asyncio.sleep(23 * DAY)
         assert (await here.operation(result)).state is OperationState.NEEDS_REVIEW
 
 
@@ -318,18 +318,18 @@ async def test_look_that_fails_takes_nothing_back_of_what_was_accepted(tmp_path)
 
 @in_virtual_time
 async def test_looks_are_spaced_further_and_further_and_shown(tmp_path):
-    async with world(tmp_path, policy=EnginePolicy(discovery_seconds=0, poll_seconds=4)) as here:
+    async with world(tmp_path, policy=EnginePolicy(discovery_seconds=0, poll_seconds=10)) as here:
         here.authorized()
         here.gateway.faults.inject("capture", LOSE_ANSWER)
         await here.capture()
         times = []
         here.gateway.faults.choose = lambda call: (times.append(here.clock.now()), UNAVAILABLE)[1]
-        for _ in range(60):
+        for _ in range(50):
             await asyncio.sleep(100)
-            assert (await here.in_flight()).next_check_time > here.clock.now() - timedelta(seconds=4)
+            assert (await here.in_flight()).next_check_time > here.clock.now() - timedelta(seconds=10)
         waits = [(after - before).total_seconds() for before, after in itertools.pairwise(times)]
-        assert waits[0] < 10
-        assert 480 <= max(waits) <= 725
+        assert waits[0] < 20
+        assert 480 <= max(waits) <= 735
         assert len(times) < 25
 
 
@@ -340,7 +340,7 @@ async def test_spacing_begins_anew_when_the_state_changes(tmp_path):
         here.gateway.faults.inject("capture", LOSE_REQUEST, times=6)
         here.gateway.pend_next(Action.CAPTURE)
         result = await here.capture()
-        while (await here.operation(result)).state is OperationState.UNKNOWN:  # noqa: ASYNC110 - in virtual time
+        while (await here.operation(result)).state is OperationState.UNKNOWN:
             await asyncio.sleep(1)
         wait = (await here.operation(result)).next_check_time - here.clock.now()
         assert wait <= timedelta(seconds=25)

@@ -39,6 +39,13 @@ def test_effect_of_an_operation(payment_in, operation_of, status, action, amount
     assert (str(after.status), *after.amounts) == expected
 
 
+@pytest.mark.parametrize("status", ["VOIDED", "DECLINED", "EXPIRED"])
+def test_money_collected_after_the_end_is_an_anomaly(payment_in, operation_of, status):
+    after = payment_in(status).after(operation_of(Action.CAPTURE, amount_minor=12_990, base_minor=0))
+    assert (after.status, after.captured_minor) == (PaymentStatus(status), 12_990)
+    assert status in after.anomaly
+
+
 @pytest.mark.parametrize(("status", "action", "amount", "base", "expected"), EFFECTS)
 def test_effect_counts_once_however_often_it_is_told(payment_in, operation_of, status, action, amount, base, expected):
     operation = operation_of(Action(action), amount_minor=amount, base_minor=base)

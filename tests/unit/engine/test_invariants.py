@@ -8,6 +8,7 @@ import asyncio
 import sys
 import tempfile
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -279,10 +280,14 @@ class Shop(RuleBasedStateMachine):
                 queue.clear()
         for reference in here.gateway.pending_references():
             here.gateway.finish(reference)
+        for engine in here.engines:
+            await here.crash(engine)
+        here.engine = here.replica(policy=replace(POLICY, poll_seconds=20))  # In no hurry, for the tests' sake.
+        await here.engine.start()
         await asyncio.sleep(1_800)
         for order_id in here.gateway._held:
             await here.engine.refresh(STORE, order_id)  # What was done at the console without a notification.
-        await asyncio.sleep(30)
+        await asyncio.sleep(60)
         await self.check_record()
         for order_id in here.gateway._held:
             await self.check_agreement(order_id)

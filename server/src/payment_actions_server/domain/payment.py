@@ -177,6 +177,7 @@ class Payment:
                 with_id,
                 captured_minor=captured,
                 status=_forward_or_stay(self.status, _captured(self, captured)),
+                anomaly=self._unexpected_money() or self.anomaly,
             )
         if operation.action is Action.REFUND:
             refunded = max(self.refunded_minor, reached)
@@ -188,6 +189,12 @@ class Payment:
         assert operation.action is Action.VOID
         target = PaymentStatus.CAPTURED if self.captured_minor else PaymentStatus.VOIDED
         return replace(with_id, status=_forward_or_stay(self.status, target))
+
+    def _unexpected_money(self) -> str:
+        """Return what is wrong when money is collected now; empty when nothing is."""
+        if self.status not in (PaymentStatus.VOIDED, PaymentStatus.DECLINED, PaymentStatus.EXPIRED):
+            return ""
+        return f"a capture succeeded although the payment was {self.status}: the buyer's money was collected"
 
     def shows_done(self, operation: Operation) -> bool:
         """Tell whether what ``operation`` wants is already so, whoever did it."""

@@ -53,5 +53,5 @@ requirements: ## Pin every dependency anew, with hashes, into requirements.lock.
 		-o requirements.lock
 
 clean: ## Remove all that was made here.
-	rm -rf $(VENV) build dist proto/src .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist proto/src .mypy_cache .ruff_cache .hypothesis .import_linter_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

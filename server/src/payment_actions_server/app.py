@@ -67,6 +67,7 @@ def try_stores(config: Config, plugins: Plugins) -> Opened:
     for store_id, store_config in config.stores.items():
         _StoreOpener(config.file, store_id, store_config, plugins, opened).open()
     opened.problems.extend(_account_conflicts(config, opened.stores))
+    opened.problems.extend(_short_leases(config, opened.stores))
     return opened
 
 
@@ -102,8 +103,9 @@ class _StoreOpener:
         except _UnknownAdapter as unknown:
             self._mistake(f"{side}.adapter", str(unknown), closest(wanted.adapter, found, "adapters that were found"))
         except SettingsError as error:
-            remedy = f"The documentation of the adapter {wanted.adapter} says what it wants"
-            self._mistake(f"{side}.{error.key}" if error.key else side, error.problem, remedy)
+            for one in error.all:
+                remedy = one.remedy or f"The documentation of the adapter {wanted.adapter} says what it wants"
+                self._mistake(f"{side}.{one.key}" if one.key else side, one.problem, remedy)
         except _Unavailable as error:
             self._out_of_service(side, str(error), unavailable)
         except Exception as error:
@@ -158,7 +160,7 @@ class _StoreOpener:
     def _out_of_service(self, side: str, why: str, unavailable: type[PaymentActionsError]) -> None:
         adapter = getattr(self._config, side).adapter
         self._opened.unavailable[self._store_id] = unavailable(
-            f"Store {self._store_id} is out of service: its {side} adapter {adapter} cannot be used: {why}."
+            f"Store {self._store_id} is out of service: its {side} adapter {adapter} cannot be used: {why.rstrip('.')}."
             " Mend the plugin and restart the service; nothing was done.",
             store=self._store_id,
             adapter=adapter,
@@ -183,6 +185,20 @@ def _account_conflicts(config: Config, stores: Mapping[str, Store]) -> Iterator[
             )
 
 
+def _short_leases(config: Config, stores: Mapping[str, Store]) -> Iterator[Problem]:
+    lease_seconds = config.server.lease_seconds
+    for store in stores.values():
+        call_seconds_max = store.gateway.capabilities.call_seconds_max
+        if lease_seconds <= call_seconds_max:
+            yield Problem(
+                config.file,
+                "server.lease_seconds",
+                f"{lease_seconds:g} is not longer than a call of store {store.store_id}'s gateway may take"
+                f" ({call_seconds_max:g} s): a worker that is only slow would be taken for dead",
+                f"Give more than {call_seconds_max:g}, or lower stores.{store.store_id}.gateway's time limit",
+            )
+
+
 def _storage(config: Config) -> Storage:
     """Return the database's storage, not yet started.
 
@@ -194,7 +210,7 @@ def _storage(config: Config) -> Storage:
         problem = str(error)  # It shows the address, and there may be a password in that.
         for secret in config.secrets:
             problem = problem.replace(secret, log.CONCEALED)
-        remedy = "Use a kind of database that this version knows"
+        remedy = "Correct server.database"
         raise ConfigError([Problem(config.file, "server.database", problem, remedy)]) from None
 
 
@@ -324,8 +340,9 @@ class Service:
             unavailable_stores=unavailable,
         )
         self._resources.push_async_callback(engine.stop, server.grace_seconds)
+        await self._listen(engine, metrics)  # First: who finds its ports taken must not work for the stores.
         await engine.start()
-        await self._listen(engine, metrics)
+        self._ready = True
         logger.info(
             "serving",
             version=__version__,
@@ -349,7 +366,6 @@ class Service:
         self._resources.push_async_callback(stop)
         self.http_port = await http_server.start(server.http.host, server.http.port)
         self.grpc_port = await grpc_server.start(str(server.grpc))
-        self._ready = True
 
 
 def serve(config: Config) -> None:

@@ -10,7 +10,7 @@ from payment_actions_server.demo.stage import Stage
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
-    with Stage(tmp_path_factory.mktemp("stage"), service_settings="lease_seconds = 5") as running:
+    with Stage(tmp_path_factory.mktemp("stage"), service_settings="lease_seconds = 10") as running:
         yield running
 
 

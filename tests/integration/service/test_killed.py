@@ -31,7 +31,7 @@ class PausableStage(Stage):
 
 @pytest.fixture
 def stage(tmp_path):
-    with PausableStage(tmp_path, service_settings="lease_seconds = 5") as running:
+    with PausableStage(tmp_path, service_settings="lease_seconds = 10") as running:
         yield running
 
 

@@ -54,6 +54,7 @@ async def test_a_notification_is_one_line_without_its_content(web, engine):
             "kind": "signature",
             "outcome": "refused",
             "code": 403,
+            "why": "Bad signature.",
         }
     ]
 

@@ -5,6 +5,7 @@ import base64
 import functools
 import json
 import operator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -119,19 +120,40 @@ async def test_stores_are_told_apart(tmp_path):
             await listed(here, store="nobody")
 
 
-@pytest.mark.parametrize("broken", [{}, {"other": PlatformUnavailable("its plugin is broken")}])
 @in_virtual_time
-async def test_payments_of_a_store_that_is_gone_do_not_break_the_list(tmp_path, broken):
+async def test_payments_of_a_store_that_is_gone_do_not_break_the_list(tmp_path):
+    async with two_stores(tmp_path) as here:
+        here.engine = here.replica(stores={STORE: here.store})
+        assert sorted(sum(await pages(here, page_size=2), [])) == ["0", "1", "2"]
+        with pytest.raises(StoreNotFound):
+            await listed(here, store="other")
+
+
+@in_virtual_time
+async def test_payments_of_a_store_out_of_service_are_listed_and_offer_nothing(tmp_path):
+    async with two_stores(tmp_path) as here:
+        broken = {"other": PlatformUnavailable("Its plugin is broken.")}
+        here.engine = here.replica(stores={STORE: here.store}, unavailable_stores=broken)
+        assert len(await listed(here)) == 6
+        (view, *_) = (await here.engine.list_payments(PaymentQuery(store="other"))).items
+        assert view.decision.offers == ()
+        assert {refusal.message for refusal in view.decision.refusals} == {"Its plugin is broken."}
+
+
+@asynccontextmanager
+async def two_stores(tmp_path):
+    """Open a world in which three payments of each of two stores are known."""
     async with world(tmp_path) as here:
         other = here.another_store("other")
         engine = here.replica()
-        for number in range(5):
-            here.authorized(str(number))
-            await engine.get_payment(STORE, str(number))
-            other.platform.place(str(number), 500, method_name="Bank transfer")
-            await engine.get_payment("other", str(number))
-        here.engine = here.replica(stores={STORE: here.store}, unavailable_stores=broken)
-        assert sorted(functools.reduce(operator.iadd, await pages(here, page_size=2), [])) == ["0", "1", "2", "3", "4"]
+        for order_id in ("0", "1", "2"):
+            here.authorized(order_id)
+            await engine.get_payment(STORE, order_id)
+            other.platform.place(
+                order_id, 500, method_name=METHOD, references=(other.gateway.authorize(order_id, 500),)
+            )
+            await engine.get_payment("other", order_id)
+        yield here
 
 
 # -- Pages -----------------------------------------------------------------------------------------------------------

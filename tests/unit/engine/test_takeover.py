@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from support.virtual_time import in_virtual_time
-from support.world import world
+from support.world import STORE, blind, world
 
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.engine import EnginePolicy
@@ -186,6 +186,21 @@ async def test_what_a_worker_saw_after_its_lease_proves_nothing(tmp_path, seen, 
         settled = await here.operation(result)
         assert settled.state is OperationState.SUCCEEDED
         assert len(here.gateway.effects) == 1
+
+
+@in_virtual_time
+async def test_money_that_moved_after_an_operators_word_is_noticed(tmp_path):
+    async with world(tmp_path, policy=SHORT_LEASE, capabilities=blind()) as here:
+        here.authorized()
+        here.gateway.faults.inject("capture", slow(later(15)))
+        call = asyncio.create_task(here.capture())
+        await asyncio.sleep(12)
+        operation_id = (await here.in_flight()).operation_id
+        await here.engine.resolve_operation(STORE, operation_id, OperationState.FAILED, "Not there.", "ann")
+        await call
+        await asyncio.sleep(3)
+        assert (await here.operation(await call)).state is OperationState.FAILED
+        assert await here.status() is PaymentStatus.CAPTURED
 
 
 @in_virtual_time

@@ -99,6 +99,7 @@ def test_migration_that_fails_leaves_nothing(path, monkeypatch):
     start_and_stop(path)
 
 
-def test_file_in_a_folder_that_is_not_there_yet_is_made(tmp_path):
-    start_and_stop(tmp_path / "new" / "folder" / "payments.db")
-    assert (tmp_path / "new" / "folder" / "payments.db").exists()
+def test_folder_that_is_not_there_is_refused_for_it_may_be_mistyped(tmp_path):
+    with pytest.raises(ValueError, match="does not exist"):
+        open_storage(f"sqlite:///{tmp_path / 'mistyped' / 'payments.db'}")
+    assert list(tmp_path.iterdir()) == []

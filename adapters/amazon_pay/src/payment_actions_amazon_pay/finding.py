@@ -112,5 +112,6 @@ def _too_little(request: GatewayRequest, holding: list[CaptureView]) -> StateCon
     if left < request.amount_minor:
         return StateConflict(f"{order} has {left} minor units left to refund, {request.amount_minor} were asked for")
     return NotExecuted(
-        f"{order} was captured in {len(holding)} parts, and none holds the whole refund: refund part by part"
+        f"{order} was captured in {len(holding)} parts, and none holds the whole refund: refund them in Seller"
+        " Central, or part by part where the store allows it"
     )

@@ -1,8 +1,8 @@
 """Amazon's request quotas, kept on our side: a request that would be refused waits a little, or is not sent.
 
-Quotas are per seller and operation (fact sheet 1.10): every store of one account in this process shares its
-buckets. Other processes share them too without our knowing; their use shows as RequestThrottled, which
-empties the bucket.
+Quotas are per seller and operation (Amazon's page "Throttling limits for APIs"): every store of one account in this
+process shares its buckets. Other processes share them too without our knowing; their use shows as RequestThrottled,
+which empties the bucket.
 """
 
 import asyncio

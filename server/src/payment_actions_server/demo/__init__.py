@@ -20,6 +20,7 @@ def main(*, once: bool) -> int:
     :return: the exit code: 0 only if everything came out as it must.
     """
     console = Console()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # Leave by the way that stops the children, too.
     with tempfile.TemporaryDirectory(prefix="payment-actions-demo-") as folder:
         console.print("Starting Amazon Pay and two X-Cart shops (simulated), and the service (real) ...")
         with Stage(Path(folder), fixed_ports=not once) as stage:
@@ -68,7 +69,6 @@ def _keep_serving(stage: Stage, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         signal.pause()
     except KeyboardInterrupt:

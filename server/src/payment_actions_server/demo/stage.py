@@ -183,6 +183,7 @@ region = "eu"
 sandbox = true
 simulator = "{self.amazon.url}"
 throttling = false
+timeout_seconds = 3.0
 seller_id = "{shop.seller_id}"
 access_key = {{ env = "DEMO_ACCESS_KEY_{shop.seller_id}" }}
 secret_key = {{ env = "DEMO_SECRET_KEY" }}

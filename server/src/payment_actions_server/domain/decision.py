@@ -8,10 +8,12 @@ from payment_actions_server.domain.errors import (
     AmountOutOfRange,
     CurrencyMismatch,
     ErrorReason,
+    GatewayUnavailable,
     NotOurPaymentMethod,
     OperationInFlight,
     PartialAmountNotSupported,
     PaymentActionsError,
+    PlatformUnavailable,
 )
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import Operation
@@ -77,6 +79,8 @@ _ERRORS: dict[ErrorReason, type[PaymentActionsError]] = {
     ErrorReason.NOT_OUR_PAYMENT_METHOD: NotOurPaymentMethod,
     ErrorReason.OPERATION_IN_FLIGHT: OperationInFlight,
     ErrorReason.ACTION_NOT_AVAILABLE: ActionNotAvailable,
+    ErrorReason.GATEWAY_UNAVAILABLE: GatewayUnavailable,
+    ErrorReason.PLATFORM_UNAVAILABLE: PlatformUnavailable,
 }
 
 
@@ -152,7 +156,7 @@ def _offer(payment: Payment, terms: Terms, action: Action) -> Offer:
     effect = {
         Action.CAPTURE: f"Collects {shown} from the buyer.",
         Action.VOID: f"Gives up the authorization of {shown}; nothing is collected.",
-        Action.REFUND: f"Returns {shown} to the buyer.",
+        Action.REFUND: f"Returns {shown} to the buyer{_beyond_the_order(payment, amount)}.",
     }[action]
     return Offer(action, amount, payment.currency_code, partial, effect)
 
@@ -161,6 +165,13 @@ def _capturable(payment: Payment) -> int:
     # The order may have become cheaper since it was authorized: the buyer never pays more than the order says.
     ceiling = min(payment.authorized_minor, payment.order_total_minor)
     return max(ceiling - payment.captured_minor, 0)
+
+
+def _beyond_the_order(payment: Payment, amount_minor: int) -> str:
+    """Say so when a refund returns more than the order costs: the order was changed, or paid together with others."""
+    if amount_minor <= payment.order_total_minor:
+        return ""
+    return f", more than the order's total of {format_amount(payment.order_total_minor, payment.currency_code)}"
 
 
 def resolve_amount(offer: Offer, amount_minor: int | None, currency_code: str | None) -> int:

@@ -202,7 +202,8 @@ class Payment:
             # Of a payment that was captured in part only the rest is given up, and it ends as CAPTURED.
             uncaptured = self.captured_minor + operation.amount_minor <= self.authorized_minor
             return self.status is PaymentStatus.VOIDED or (self.status is PaymentStatus.CAPTURED and uncaptured)
-        return self.done_minor(operation.action) >= operation.base_minor + operation.amount_minor
+        # Exactly so much: another amount that somebody else moved is not what was asked for.
+        return self.done_minor(operation.action) == operation.base_minor + operation.amount_minor
 
 
 def _captured(payment: Payment, captured_minor: int) -> PaymentStatus:

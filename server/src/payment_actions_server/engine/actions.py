@@ -54,7 +54,7 @@ class Actions:
         :raises GatewayUnavailable, GatewayThrottled: nothing happened; the operation, if one was started, is FAILED.
         """
         assert request.action is not Action.REFRESH
-        self._context.store(request.store)
+        self._context.expect_configured(request.store)
         task = self._background.spawn(self._run(request), f"{request.action} {request.store}/{request.order_id}")
         return await asyncio.shield(task)
 

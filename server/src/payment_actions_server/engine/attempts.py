@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -68,7 +68,8 @@ class Attempts:
     async def look_for_result(self, store: Store, payment: Payment, operation: Operation) -> Outcome:
         """Return what became of an operation that the gateway accepted, where references cannot be looked up.
 
-        What it works on, a snapshot must show as under way: what is neither that nor done was declined.
+        What it works on, a snapshot must show as under way: when it shows nothing of the kind, and nothing that was
+        done since, it was declined.
         """
         pending = Outcome(operation.state, operation.gateway_id, operation.reason_code, operation.message)
         try:
@@ -82,6 +83,8 @@ class Attempts:
             return pending._replace(state=OperationState.SUCCEEDED)
         if snapshot.under_way is not None:
             return pending
+        if _moved_since(now_true, operation):
+            return pending._replace(state=OperationState.NEEDS_REVIEW, message=_CANNOT_TELL)
         return pending._replace(
             state=OperationState.DECLINED, message="The gateway works on it no more, and nothing came of it."
         )
@@ -119,6 +122,9 @@ class Attempts:
             return told._replace(state=OperationState.ALREADY_DONE)
         if snapshot.under_way is operation.action and not first:
             return told._replace(state=OperationState.UNKNOWN)  # Perhaps our own earlier attempt: wait for its result.
+        blind = not store.gateway.capabilities.of(operation.action).lookup
+        if blind and not first and _moved_since(now_true, operation):
+            return told._replace(state=OperationState.NEEDS_REVIEW, message=_CANNOT_TELL)
         return told
 
     async def look(self, store: Store, payment: Payment, cause: Cause) -> tuple[Verdict, Snapshot, Payment]:
@@ -159,6 +165,17 @@ class Attempts:
             error=f"{type(error).__name__}: {error}",
         )
         return Outcome(OperationState.UNKNOWN, message="The gateway gave no answer that tells whether it happened.")
+
+
+_CANNOT_TELL: Final = (
+    "Another amount than this one was moved meanwhile, and the gateway cannot say whether this one is part of it."
+    " Look there, then resolve it."
+)
+
+
+def _moved_since(payment: Payment, operation: Operation) -> bool:
+    """Tell whether anything of the operation's kind was done since it began."""
+    return payment.done_minor(operation.action) != operation.base_minor
 
 
 def gateway_request(payment: Payment, operation: Operation) -> GatewayRequest:

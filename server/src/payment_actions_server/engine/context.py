@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from payment_actions_server.domain.decision import Decision, Offer, decide
+from payment_actions_server.domain.decision import Decision, Offer, Refusal, decide
 from payment_actions_server.domain.errors import PaymentActionsError, StoreNotFound
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import Payment
+from payment_actions_server.domain.status import Action, CaptureMode
 from payment_actions_server.engine.chance import Random
 from payment_actions_server.engine.clock import Clock
 from payment_actions_server.engine.policy import EnginePolicy
@@ -54,20 +55,38 @@ class Context:
             return self.stores[store_id]
         if store_id in self.unavailable_stores:
             raise self.unavailable_stores[store_id]
+        raise self._not_found(store_id)
+
+    def expect_configured(self, store_id: str) -> None:
+        """Make sure that a store is configured, whether its adapters can be used or not.
+
+        :raises StoreNotFound: it is not.
+        """
+        if store_id not in self.stores and store_id not in self.unavailable_stores:
+            raise self._not_found(store_id)
+
+    def _not_found(self, store_id: str) -> StoreNotFound:
         known = ",".join(sorted({*self.stores, *self.unavailable_stores}))
-        raise StoreNotFound(
-            f"There is no store {store_id!r}. Configured are: {known or 'none'}.",
-            store=store_id,
-            known_stores=known,
+        return StoreNotFound(
+            f"There is no store {store_id!r}. Configured are: {known or 'none'}.", store=store_id, known_stores=known
         )
 
     def decide(self, payment: Payment, operation: Operation | None, actor: str = "") -> Decision:
         """Return what may be done with a payment now, policies included."""
+        out_of_service = self.unavailable_stores.get(payment.store)
+        if out_of_service is not None:
+            why = out_of_service.message
+            return Decision((), tuple(Refusal(action, out_of_service.reason, why) for action in Action))
 
         def review(offer: Offer) -> tuple[str, str] | None:
             return self.review(payment, offer, actor)
 
         return decide(payment, operation, self.store(payment.store).terms, review)
+
+    def capture_mode(self, store_id: str) -> CaptureMode | None:
+        """Return who captures in a store; None while it is out of service."""
+        store = self.stores.get(store_id)
+        return store.terms.capture_mode if store else None
 
     def review(self, payment: Payment, offer: Offer, actor: str) -> tuple[str, str] | None:
         """Return (plugin, why not) if a policy refuses to move the offer's amount."""

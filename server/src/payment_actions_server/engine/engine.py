@@ -114,7 +114,7 @@ class Engine:
         :raises StoreNotFound, OrderNotFound, PlatformUnavailable, GatewayUnavailable, GatewayThrottled:
         """
         key = PaymentKey(store, order_id)
-        self._context.store(store)
+        self._context.expect_configured(store)
         view = await self._context.storage.read(lambda work: self._view(work, key))
         if view is None:
             await self._sight.see(key)
@@ -136,7 +136,7 @@ class Engine:
         :raises StoreNotFound, InvalidRequest: the page token is not one of ours.
         """
         if query.store is not None:
-            self._context.store(query.store)
+            self._context.expect_configured(query.store)
         wanted = PaymentFilter(
             store=query.store,
             statuses=query.statuses,
@@ -156,8 +156,9 @@ class Engine:
         return await self._context.storage.read(body)
 
     async def _views(self, work: UnitOfWork, found: list[Payment]) -> list[PaymentView]:
-        # A store that was taken out of the configuration keeps its history, but has no adapters to act with.
-        shown = [payment for payment in found if payment.store in self._context.stores]
+        # A store that was taken out of the configuration keeps its history, and is shown again when it is back.
+        configured = {*self._context.stores, *self._context.unavailable_stores}
+        shown = [payment for payment in found if payment.store in configured]
         keys = [payment.key for payment in shown]
         operations, updates = await work.operations_in_flight(keys), await work.store_updates(keys)
         return [self._ledger.view_of(payment, operations.get(payment.key), updates[payment.key]) for payment in shown]
@@ -182,7 +183,7 @@ class Engine:
 
         :raises StoreNotFound, OperationNotFound:
         """
-        self._context.store(store)
+        self._context.expect_configured(store)
         operation = await self._context.storage.read(lambda work: work.operation(store, operation_id))
         if operation is None:
             raise OperationNotFound(
@@ -199,6 +200,7 @@ class Engine:
         :raises StoreNotFound, OperationNotFound, ActionNotAvailable: it is in another state.
         """
         assert state in (OperationState.SUCCEEDED, OperationState.FAILED)
+        self._context.store(store)
         await self.get_operation(store, operation_id)
 
         async def body(work: UnitOfWork) -> None:
@@ -221,7 +223,7 @@ class Engine:
 
         :raises StoreNotFound, OrderNotFound: never seen here. InvalidRequest: the page token is not one of ours.
         """
-        self._context.store(store)
+        self._context.expect_configured(store)
         key, after = PaymentKey(store, order_id), _event_position(page_token)
 
         async def body(work: UnitOfWork) -> Page[Event]:
@@ -241,7 +243,7 @@ class Engine:
         :raises StoreNotFound: one of ``stores`` is not configured.
         """
         for store in stores:
-            self._context.store(store)
+            self._context.expect_configured(store)
         return self._watch.events(stores, after_sequence)
 
     async def take_notification(self, store: str, headers: Mapping[str, str], body: bytes) -> Notification:

@@ -44,7 +44,7 @@ class Ledger:
             payment=payment,
             operation=operation,
             decision=self._context.decide(payment, operation),
-            capture_mode=self._context.store(payment.store).terms.capture_mode,
+            capture_mode=self._context.capture_mode(payment.store),
             store_update=store_update,
         )
 
@@ -169,10 +169,15 @@ class Ledger:
         current = await work.operation(operation.store, operation.operation_id)
         assert payment is not None
         assert current is not None
-        overtaken = current.lease_id != operation.lease_id
-        if not current.state.in_flight or (overtaken and not _proves_an_end(outcome)):
-            return current, payment
         now = self._context.clock.now()
+        if not current.state.in_flight:
+            if outcome.state is OperationState.SUCCEEDED and current.state is not OperationState.SUCCEEDED:
+                # Money moved after somebody, an operator perhaps, had ended it otherwise: see what is true.
+                await work.reschedule(payment, now, payment.refreshes)
+            return current, payment
+        overtaken = current.lease_id != operation.lease_id
+        if overtaken and not _proves_an_end(outcome):
+            return current, payment
         same = outcome.state is current.state
         settled = replace(
             current.settled(outcome, now=now, next_check_time=self._next_check(current, outcome, now, check_by)),

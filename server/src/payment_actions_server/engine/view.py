@@ -20,7 +20,7 @@ class PaymentView:
     payment: Payment
     operation: Operation | None  #: The one in flight.
     decision: Decision
-    capture_mode: CaptureMode
+    capture_mode: CaptureMode | None  #: None while the store is out of service.
     store_update: StoreUpdate
 
 

@@ -22,13 +22,17 @@ class SettingsError(AdapterError):
     """A store's setting is missing or wrong.
 
     :param key: the setting within the adapter's table, dotted.
-    :param problem: what is wrong with it and what would be right; never its value when that is a secret.
+    :param problem: what is wrong with it; never its value when that is a secret.
+    :param remedy: what to do about it, beginning with a verb.
+    :param more: what else is wrong, so that all of it is told at once.
     """
 
-    def __init__(self, key: str, problem: str) -> None:
+    def __init__(self, key: str, problem: str, *, remedy: str = "", more: "tuple[SettingsError, ...]" = ()) -> None:
         super().__init__(f"{key}: {problem}" if key else problem)
         self.key = key
         self.problem = problem
+        self.remedy = remedy
+        self.all = (self, *more)
 
 
 class NotExecuted(AdapterError):

@@ -1,7 +1,8 @@
 """How an adapter turns its table of the configuration into a typed value, with errors that name the key."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 from pydantic import ConfigDict, SecretStr, TypeAdapter, ValidationError, WrapValidator
 
@@ -26,19 +27,26 @@ Secret = Annotated[SecretStr, WrapValidator(_refuse_inline)]
 def parse_settings(shape: type[T], settings: Mapping[str, Any]) -> T:
     """Return ``settings`` as an instance of ``shape``, a dataclass of annotated fields.
 
-    :raises SettingsError: names the first key that is missing, unknown or wrong, and never shows a value.
+    :raises SettingsError: names every key that is missing, unknown or wrong, and never shows a value.
     """
     try:
         return TypeAdapter(shape).validate_python(dict(settings))
     except ValidationError as invalid:
-        first = invalid.errors(include_url=False, include_input=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(key, _problem(first["type"], first["msg"])) from None
+        known = get_type_hints(shape).keys() - {"__pydantic_config__"}
+        first, *more = (
+            _problem(error["type"], ".".join(str(part) for part in error["loc"]), error["msg"], sorted(known))
+            for error in invalid.errors(include_url=False, include_input=False)
+        )
+        raise SettingsError(first.key, first.problem, remedy=first.remedy, more=tuple(more)) from None
 
 
-def _problem(kind: str, message: str) -> str:
+def _problem(kind: str, key: str, message: str, known: Sequence[str]) -> SettingsError:
     if kind == "missing":
-        return "is missing"
+        return SettingsError(key, "is missing", remedy=f"Add {key} = ... to the table")
     if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
-        return "is not a setting of this adapter"
-    return message.removeprefix("Value error, ")
+        close = get_close_matches(key, known, n=1)
+        guess = f"Did you mean {close[0]}? " if close else "Remove it. "
+        return SettingsError(
+            key, "is not a setting of this adapter", remedy=f"{guess}The settings are: {', '.join(known)}"
+        )
+    return SettingsError(key, message.removeprefix("Value error, "), remedy=f"Correct {key}")

@@ -11,7 +11,6 @@ import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 import structlog
@@ -216,8 +215,6 @@ def _begin_patiently(connection: Connection) -> None:
 
 
 def _engine(path: str) -> Engine:
-    if path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
     # Transactions are begun and ended by hand: the driver's own way begins them too late to be IMMEDIATE.
     options = {"check_same_thread": False, "isolation_level": None, "timeout": BUSY_SECONDS_MAX}
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args=options, isolation_level="AUTOCOMMIT")

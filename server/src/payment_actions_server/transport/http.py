@@ -29,6 +29,7 @@ NOTIFICATIONS_MAX: Final = 64
 
 CONNECTIONS_MAX: Final = 1024
 HEALTH_SECONDS_MAX: Final = 2.0
+WHY_CHARACTERS_MAX: Final = 300
 
 # A refused notification is the sender's mistake, of one kind or another; everything not listed is "not trusted".
 REFUSED_CODES: Final[Mapping[str, int]] = {"format": 400, "version": 400, "size": 413}
@@ -61,6 +62,7 @@ class _Answer(NamedTuple):
     code: int
     outcome: str
     kind: str = ""
+    why: str = ""  #: For the log only; bounded, for a stranger may have written part of it.
 
 
 class HttpApplication:
@@ -117,7 +119,12 @@ class HttpApplication:
         self._metrics.notification(store, answer.outcome)
         known = RULES["store"].holds(store)
         self._log.info(
-            "notification", store=store if known else "", kind=answer.kind, outcome=answer.outcome, code=answer.code
+            "notification",
+            store=store if known else "",
+            kind=answer.kind,
+            outcome=answer.outcome,
+            code=answer.code,
+            **({"why": answer.why} if answer.why else {}),
         )
         return PlainTextResponse(f"{answer.outcome}\n", answer.code)
 
@@ -147,7 +154,8 @@ class HttpApplication:
         try:
             notification = await self._engine.take_notification(store, headers, body)
         except NotificationRefused as refused:
-            return _Answer(REFUSED_CODES.get(refused.kind, 403), "refused", refused.kind)
+            why = str(refused)[:WHY_CHARACTERS_MAX]
+            return _Answer(REFUSED_CODES.get(refused.kind, 403), "refused", refused.kind, why)
         except StoreNotFound:
             return _Answer(404, "store_not_found")
         except (NotExecuted, PaymentActionsError) as error:

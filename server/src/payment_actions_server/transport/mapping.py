@@ -85,7 +85,7 @@ def payment(view: PaymentView) -> pb.Payment:
         order_number=record.order_number,
         payment_method=pb.PaymentMethod(code=record.method_code, display_name=record.method_name),
         gateway=record.gateway if record.ours else "",
-        capture_mode=CAPTURE_MODES[view.capture_mode],
+        capture_mode=CAPTURE_MODES[view.capture_mode] if view.capture_mode else pb.CAPTURE_MODE_UNSPECIFIED,
         status=STATUSES[record.status],
         order_total=money(record.order_total_minor, currency),
         authorized_amount=money(record.authorized_minor, currency),

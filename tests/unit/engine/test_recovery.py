@@ -13,13 +13,14 @@ from payment_actions_server.domain.errors import ActionNotAvailable, OperationNo
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.engine import Backoff, EnginePolicy
-from payment_actions_server.plugins import Action, ActionCapability, OperationState, PaymentStatus
+from payment_actions_server.plugins import Action, ActionCapability, OperationState, PaymentStatus, StateConflict
 from payment_actions_server.plugins.fakes import (
     HANG,
     HANG_AFTER,
     LOSE_ANSWER,
     LOSE_REQUEST,
     UNAVAILABLE,
+    Fault,
     full_capabilities,
     slow_answer,
 )
@@ -173,6 +174,40 @@ async def test_blind_gateways_pending_result_that_came_to_nothing_is_declined(tm
         await asyncio.sleep(MINUTE)
         assert (await here.operation(result)).state is OperationState.DECLINED
         assert await here.offered() == {Action.CAPTURE, Action.VOID}
+
+
+@in_virtual_time
+async def test_blind_gateways_result_among_others_alike_is_not_guessed(tmp_path):
+    capabilities = replace(blind(), refund=ActionCapability(timedelta(0), lookup=False, partial=True))
+    async with world(tmp_path, capabilities=capabilities, partial=True) as here:
+        here.authorized()
+        await here.capture()
+        here.gateway.pend_next(Action.REFUND)
+        result = await here.refund(amount_minor=4_000)
+        here.gateway.console(Action.REFUND, "1", 1_000)
+        here.gateway.finish(result.operation.reference)
+        await asyncio.sleep(MINUTE)
+        assert (await here.operation(result)).state is OperationState.NEEDS_REVIEW
+        assert (await here.view()).payment.refunded_minor == 5_000
+
+
+@in_virtual_time
+async def test_blind_gateways_refusal_of_a_repeat_is_no_decline_while_money_moved(tmp_path):
+    capabilities = replace(blind(), refund=ActionCapability(timedelta(days=1), lookup=False, partial=True))
+    async with world(tmp_path, capabilities=capabilities, partial=True) as here:
+        here.authorized()
+        await here.capture()
+        here.gateway.faults.inject("refund", LOSE_ANSWER)
+        here.gateway.faults.inject("refund", Fault(before=_refuse))
+        result = await here.refund(amount_minor=4_000)
+        here.gateway.console(Action.REFUND, "1", 1_000)
+        await asyncio.sleep(MINUTE)
+        assert (await here.operation(result)).state is OperationState.NEEDS_REVIEW
+        assert len(here.asked("refund")) == 2
+
+
+async def _refuse():
+    raise StateConflict("the amount exceeds what is left", reason_code="AmountExceeded")
 
 
 # -- Not to be found out ---------------------------------------------------------------------------------------------

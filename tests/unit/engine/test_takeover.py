@@ -203,11 +203,13 @@ async def test_money_that_moved_after_an_operators_word_is_noticed(tmp_path):
         assert await here.status() is PaymentStatus.CAPTURED
 
 
+@pytest.mark.parametrize("answer_seconds", [0, 10])
 @in_virtual_time
-async def test_recovery_that_lost_its_lease_sends_nothing(tmp_path):
+async def test_recovery_that_lost_its_lease_sends_nothing(tmp_path, answer_seconds):
     async with world(tmp_path, policy=SHORT_LEASE) as here:
         here.authorized()
         here.gateway.faults.inject("capture", LOSE_REQUEST)
+        here.gateway.faults.inject("capture", slow_answer(later(answer_seconds)))
         here.gateway.faults.inject("look_up", slow_answer(later(15)))
         result = await here.capture()
         await replica_of(here)

@@ -97,6 +97,19 @@ async def test_capture_under_way_elsewhere_bars_ours_until_it_ended(tmp_path):
         assert await here.offered() == {Action.REFUND}
 
 
+@in_virtual_time
+async def test_our_own_operation_under_way_is_not_shown_as_somebody_elses(tmp_path):
+    async with world(tmp_path, started=False) as here:
+        here.authorized()
+        here.gateway.pend_next(Action.CAPTURE)
+        result = await here.capture()
+        await here.refresh()
+        assert (await here.view()).payment.under_way is None
+        here.gateway.finish(result.operation.reference)
+        await here.refresh()
+        assert await here.offered() == {Action.REFUND}
+
+
 # -- One look for all, and late ones ---------------------------------------------------------------------------------
 
 

@@ -250,7 +250,6 @@ def blind(window: timedelta = timedelta(0)) -> GatewayCapabilities:
 
 
 _EMPTY: dict[str, bytes] = {}
-_STATEMENTS: dict[object, object] = {}  # Compiled once for all tests: half the time they take.
 
 
 async def _opened(tmp_path: Path) -> Storage:
@@ -263,6 +262,5 @@ async def _opened(tmp_path: Path) -> Storage:
         _EMPTY["file"] = path.read_bytes()
         storage = open_storage(f"sqlite:///{path}")
     path.write_bytes(_EMPTY["file"])
-    storage._engine._compiled_cache = _STATEMENTS  # type: ignore[attr-defined]
     await storage.start()
     return storage

@@ -127,22 +127,22 @@ async def test_idle_engine_only_looks_once_a_second(tmp_path):
         here.authorized()
         await here.capture()
         await asyncio.sleep(60)
-        reads, transactions = 0, 0
-        read, transact = here.storage.read, here.storage.transact
+        reads, writes = 0, 0
+        rows, next_group = here.storage._rows, here.storage._next_group
 
-        async def counted_read(body):
+        async def counted_rows(*query):
             nonlocal reads
             reads += 1
-            return await read(body)
+            return await rows(*query)
 
-        async def counted_transact(body):
-            nonlocal transactions
-            transactions += 1
-            return await transact(body)
+        async def counted_next_group(run):
+            nonlocal writes
+            writes += 1
+            return await next_group(run)
 
-        here.storage.read, here.storage.transact = counted_read, counted_transact
+        here.storage._rows, here.storage._next_group = counted_rows, counted_next_group
         await asyncio.sleep(100)
-        assert (reads, transactions) == (pytest.approx(300, abs=6), 0)
+        assert (reads, writes) == (pytest.approx(300, abs=6), 0)
 
 
 @in_virtual_time
@@ -151,16 +151,16 @@ async def test_storage_that_fails_again_and_again_is_not_hammered(tmp_path):
         here.authorized()
         here.gateway.faults.inject("capture", LOSE_ANSWER)
         result = await here.capture()
-        transact, tries = here.storage.transact, []
+        next_group, tries = here.storage._next_group, []
 
-        async def fail(body):
+        async def fail(run):
             tries.append(here.clock.now())
             raise StorageUnavailable("disk full")
 
-        here.storage.transact = fail
+        here.storage._next_group = fail
         await asyncio.sleep(10)
         assert 0 < len(tries) <= 10
-        here.storage.transact = transact
+        here.storage._next_group = next_group
         await asyncio.sleep(60)
         assert (await here.operation(result)).state is OperationState.SUCCEEDED
 

@@ -19,11 +19,7 @@ LOOKING = EnginePolicy(discovery_seconds=60)
 
 async def known(here, *order_ids):
     """Return which of the orders are known."""
-
-    async def body(work):
-        return {order_id for order_id in order_ids if await work.payment(PaymentKey(STORE, order_id))}
-
-    return await here.storage.read(body)
+    return {each for each in order_ids if (await here.storage.record(PaymentKey(STORE, each))).payment}
 
 
 def listings(here):
@@ -67,7 +63,7 @@ async def test_look_goes_on_where_the_last_one_ended_also_after_a_restart(tmp_pa
     async with world(tmp_path, policy=LOOKING) as here:
         here.authorized("1")
         await asyncio.sleep(1)
-        until = await here.storage.read(lambda work: work.discovered_until(STORE))
+        until = await here.storage.discovered_until(STORE)
         assert until == here.platform.order("1").update_time
         await here.restart()
         here.authorized("2")
@@ -142,7 +138,7 @@ async def test_order_that_never_can_be_read_is_given_up_after_the_lookback(tmp_p
         await asyncio.sleep(1)
         here.authorized("1")
         await asyncio.sleep(2 * 3_600)
-        until = await here.storage.read(lambda work: work.discovered_until(STORE))
+        until = await here.storage.discovered_until(STORE)
         assert until >= here.platform.order("1").update_time
 
 

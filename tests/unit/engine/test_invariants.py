@@ -226,7 +226,7 @@ class Shop(RuleBasedStateMachine):
 
     async def check_record(self):
         for key in (PaymentKey(STORE, order_id) for order_id in ORDERS):
-            payment = await self.here.storage.read(lambda work, key=key: work.payment(key))
+            payment = (await self.here.storage.record(key)).payment
             if payment is not None:
                 await self.check_payment(payment)
         await self.check_operations()
@@ -244,11 +244,9 @@ class Shop(RuleBasedStateMachine):
         assert all(forward(event.status_before, event.status_after) for event in events[1:])
 
     async def check_operations(self):
-        async def read(work):
-            found = [await work.operation_by_request_id(STORE, request.request_id) for request in self.requests]
-            return [operation for operation in found if operation is not None]
-
-        operations = await self.here.storage.read(read)
+        keys = [(PaymentKey(STORE, request.order_id), request.request_id) for request in self.requests]
+        records = [await self.here.storage.record(key, request_id=request_id) for key, request_id in keys]
+        operations = [record.asked for record in records if record.asked is not None]
         for operation in operations:
             before = self.operations.get(operation.request_id, operation)
             self.operations[operation.request_id] = operation

@@ -10,7 +10,6 @@ from support.world import METHOD, world
 from payment_actions_server.domain.errors import StoreNotFound
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.plugins import Action
-from payment_actions_server.storage import UnitOfWork
 
 
 async def take(watch, count):
@@ -25,7 +24,8 @@ async def take(watch, count):
 
 
 async def everything(here):
-    return await here.storage.read(lambda work: work.events_after(0, frozenset(), 10_000))
+    events, _ = await here.storage.events_after(0, (), 10_000)
+    return events
 
 
 @in_virtual_time
@@ -150,13 +150,13 @@ async def test_reader_of_a_quiet_store_does_not_read_the_others_events_again_and
         here.another_store("quiet")
         here.engine = here.replica()
         positions = []
-        events_after = UnitOfWork.events_after
+        events_after = here.storage.events_after
 
-        async def note(work, sequence, stores, limit):
+        async def note(sequence, stores, limit):
             positions.append(sequence)
-            return await events_after(work, sequence, stores, limit)
+            return await events_after(sequence, stores, limit)
 
-        monkeypatch.setattr(UnitOfWork, "events_after", note)
+        monkeypatch.setattr(here.storage, "events_after", note)
         listener = asyncio.create_task(take(here.engine.watch(frozenset({"quiet"}), 0), 1))
         for number in range(5):
             here.authorized(str(number))

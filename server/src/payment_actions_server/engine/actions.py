@@ -19,13 +19,17 @@ from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.sight import Sight, unavailable
 from payment_actions_server.engine.view import ActionResult
 from payment_actions_server.plugins import NotExecuted
-from payment_actions_server.storage import UnitOfWork
+from payment_actions_server.storage import PaymentWork
 
 
 class _Started(NamedTuple):
     operation: Operation
-    payment: Payment
+    payment: Payment | None  #: None only where the request is known, and names another order.
     new: bool  #: False: the request is known and this is its answer.
+
+
+class _Unseen(Exception):
+    """The order has no record here yet."""
 
 
 class Actions:
@@ -60,53 +64,52 @@ class Actions:
 
     async def preview(self, request: ActionRequest) -> tuple[Offer, Payment]:
         """Return what `run` would do now, with the amount it would move; start nothing. Errors as for `run`."""
-        payment = await self._sight.see(PaymentKey(request.store, request.order_id))
-        operation = await self._context.storage.read(lambda work: work.operation_in_flight(payment.key))
-        return self._checked(payment, operation, request), payment
+        record = await self._sight.see(PaymentKey(request.store, request.order_id))
+        assert record.payment is not None
+        return self._checked(record.payment, record.operation, request), record.payment
 
     async def _run(self, request: ActionRequest) -> ActionResult:
         # Whoever repeats a request while its first run is under way here gets its turn when that has its answer.
         turn = self._turns.setdefault((request.store, request.request_id), asyncio.Lock())
         async with turn:
-            known = await self._context.storage.read(
-                lambda work: work.operation_by_request_id(request.store, request.request_id)
-            )
-            if known is None:
+            try:
+                started = await self._started(request)
+            except _Unseen:
                 await self._sight.see(PaymentKey(request.store, request.order_id))
-                started = await self._context.storage.transact(lambda work: self._start(work, request))
-                if started.new:
-                    return await self._carry_through(started)
-                known = started.operation  # Another process was faster.
-            known.answer_to(request)
-            return await self.result_of(known.store, known.operation_id)
+                started = await self._started(request)
+            if started.new:
+                return await self._carry_through(started)
+            return await self.result_of(started.operation)
 
-    async def result_of(self, store: str, operation_id: str) -> ActionResult:
+    async def result_of(self, operation: Operation) -> ActionResult:
         """Return an operation and its payment as they are now."""
-
-        async def body(work: UnitOfWork) -> ActionResult:
-            operation = await work.operation(store, operation_id)
-            assert operation is not None
-            payment = await work.payment(PaymentKey(store, operation.order_id))
-            assert payment is not None
-            in_flight = await work.operation_in_flight(payment.key)
-            return ActionResult(operation, await self._ledger.view(work, payment, in_flight))
-
-        return await self._context.storage.read(body)
+        key = PaymentKey(operation.store, operation.order_id)
+        record = await self._context.storage.record(key, operation_id=operation.operation_id)
+        assert record.asked is not None
+        return ActionResult(record.asked, self._ledger.view(record))
 
     # -- 1. Intent --------------------------------------------------------------------------------------------------
 
-    async def _start(self, work: UnitOfWork, request: ActionRequest) -> _Started:
-        payment = await work.lock_payment(PaymentKey(request.store, request.order_id))
-        assert payment is not None, "sight came first"
-        known = await work.operation_by_request_id(request.store, request.request_id)
+    async def _started(self, request: ActionRequest) -> _Started:
+        operation_id = self._context.new_id()  # Here, so that a second run of the transaction knows the first one's.
+        return await self._context.storage.change(
+            PaymentKey(request.store, request.order_id),
+            lambda work: self._start(work, request, operation_id),
+            request_id=request.request_id,
+        )
+
+    def _start(self, work: PaymentWork, request: ActionRequest, operation_id: str) -> _Started:
+        payment, known = work.payment, work.asked
         if known is not None:
-            return _Started(known.answer_to(request), payment, new=False)
-        in_flight = await work.operation_in_flight(payment.key)
-        offer = self._checked(payment, in_flight, request)
-        operation = self._intent(payment, request, offer)
-        await work.add_operation(operation)
+            return _Started(known.answer_to(request), payment, new=known.operation_id == operation_id)
+        self._context.store(request.store)
+        if payment is None:
+            raise _Unseen
+        offer = self._checked(payment, work.operation, request)
+        operation = self._intent(payment, request, offer, operation_id)
+        work.add_operation(operation)
         details = {"request_id": request.request_id, "reference": operation.reference}
-        payment = await self._ledger.change(
+        payment = self._ledger.change(
             work,
             payment,
             EventType.OPERATION_STARTED,
@@ -138,10 +141,9 @@ class Actions:
             policy, why = objection
             raise ActionNotAvailable(why, action=offer.action.value, policy=policy)
 
-    def _intent(self, payment: Payment, request: ActionRequest, offer: Offer) -> Operation:
+    def _intent(self, payment: Payment, request: ActionRequest, offer: Offer, operation_id: str) -> Operation:
         now = self._context.clock.now()
         lease_end = now + timedelta(seconds=self._context.policy.lease_seconds)
-        operation_id = self._context.new_id()
         return Operation(
             operation_id=operation_id,
             store=payment.store,
@@ -168,17 +170,15 @@ class Actions:
 
     async def _carry_through(self, started: _Started) -> ActionResult:
         operation, payment = started.operation, started.payment
+        assert payment is not None
         store = self._context.store(operation.store)
         outcome, refusal = await self._attempts.send(store, payment, operation, first=True)
 
-        async def commit(work: UnitOfWork) -> ActionResult:
-            ended, after = await self._ledger.finish(
-                work, operation, outcome, cause=Cause(actor=operation.actor, details={})
-            )
-            in_flight = await work.operation_in_flight(after.key)
-            return ActionResult(ended, await self._ledger.view(work, after, in_flight))
+        def commit(work: PaymentWork) -> ActionResult:
+            ended = self._ledger.finish(work, operation, outcome, cause=Cause(actor=operation.actor, details={}))
+            return ActionResult(ended, self._ledger.view(work))
 
-        result = await self._context.storage.transact(commit)
+        result = await self._context.storage.change(payment.key, commit, operation_id=operation.operation_id)
         self._context.wake_store_updates(operation.store)
         if result.operation.state is OperationState.FAILED and refusal is not None:
             raise _nothing_happened(refusal, operation)

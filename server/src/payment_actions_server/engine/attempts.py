@@ -14,7 +14,7 @@ from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.store import Store, gateway_payment
 from payment_actions_server.plugins import GatewayRequest, GatewayResult, NotExecuted, StateConflict
-from payment_actions_server.storage import UnitOfWork
+from payment_actions_server.storage import PaymentWork
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -143,13 +143,11 @@ class Attempts:
     async def _follow(
         self, payment: Payment, snapshot: Snapshot, cause: Cause, *, last_look: bool
     ) -> tuple[Verdict, Payment]:
-        async def body(work: UnitOfWork) -> tuple[Verdict, Payment]:
-            verdict = await self._ledger.follow(work, snapshot, asked=payment, cause=cause, last_look=last_look)
-            now_true = await work.payment(payment.key)
-            assert now_true is not None
-            return verdict, now_true
+        def body(work: PaymentWork) -> tuple[Verdict, Payment]:
+            verdict = self._ledger.follow(work, snapshot, asked=payment, cause=cause, last_look=last_look)
+            return verdict, work.known()
 
-        return await self._context.storage.transact(body)
+        return await self._context.storage.change(payment.key, body)
 
     async def _bounded(self, store: Store, call: Awaitable[T]) -> T:
         async with asyncio.timeout(store.gateway.capabilities.call_seconds_max):

@@ -14,7 +14,6 @@ from payment_actions_server.engine.refresh import SCHEDULE, Refresh
 from payment_actions_server.engine.sight import Sight
 from payment_actions_server.engine.store import Store
 from payment_actions_server.plugins import OrderPage, PlatformOrder
-from payment_actions_server.storage import UnitOfWork
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +34,7 @@ class Discovery:
         """Go through a store's changed orders once. Always False: the next round is for the next time."""
         store = self._context.store(store_id)
         lookback = self._context.clock.now() - timedelta(hours=self._context.policy.discovery_lookback_hours)
-        since = await self._context.storage.read(lambda work: work.discovered_until(store.store_id))
+        since = await self._context.storage.discovered_until(store.store_id)
         since = lookback if since is None else since
         page_token, until, missed = "", since, []
         for _ in range(PAGES_MAX):
@@ -61,22 +60,20 @@ class Discovery:
             return await store.platform.list_orders(changed_after=since, page_token=page_token, page_size=PAGE_SIZE)
 
     async def _remember(self, store: Store, until: datetime) -> None:
-        async def body(work: UnitOfWork) -> None:
-            if await work.discovered_until(store.store_id) != until:
-                await work.put_discovered_until(store.store_id, until)
-
-        await self._context.storage.transact(body)
+        storage = self._context.storage
+        if await storage.discovered_until(store.store_id) != until:
+            await storage.put_discovered_until(store.store_id, until)
 
     async def _worth_a_look(self, store: Store, orders: Sequence[PlatformOrder]) -> list[PlatformOrder]:
         ids = [order.order_id for order in orders]
-        known = await self._context.storage.read(lambda work: work.known_orders(store.store_id, ids))
+        known = await self._context.storage.known_orders(store.store_id, ids)
         return [order for order in orders if _may_bring_news(order, known.get(order.order_id))]
 
     async def _seen(self, store: Store, order: PlatformOrder) -> bool:
         """Look at an order; tell whether that worked."""
         key = PaymentKey(store.store_id, order.order_id)
         try:
-            if await self._context.storage.read(lambda work: work.payment(key)) is None:
+            if (await self._context.storage.record(key)).payment is None:
                 await self._sight.see(key)
             else:
                 await self._refresh.refresh(key, SCHEDULE)

@@ -38,7 +38,7 @@ from payment_actions_server.engine.store_updates import StoreUpdates
 from payment_actions_server.engine.view import ActionResult, Page, PaymentQuery, PaymentView
 from payment_actions_server.engine.watch import Watch
 from payment_actions_server.plugins import Notification
-from payment_actions_server.storage import PaymentFilter, Storage, UnitOfWork
+from payment_actions_server.storage import PaymentFilter, PaymentWork, Storage
 
 _HOUR_SECONDS = 3600.0
 
@@ -115,18 +115,10 @@ class Engine:
         """
         key = PaymentKey(store, order_id)
         self._context.expect_configured(store)
-        view = await self._context.storage.read(lambda work: self._view(work, key))
-        if view is None:
-            await self._sight.see(key)
-            view = await self._context.storage.read(lambda work: self._view(work, key))
-        assert view is not None
-        return view
-
-    async def _view(self, work: UnitOfWork, key: PaymentKey) -> PaymentView | None:
-        payment = await work.payment(key)
-        if payment is None:
-            return None
-        return await self._ledger.view(work, payment, await work.operation_in_flight(key))
+        record = await self._context.storage.record(key)
+        if record.payment is None:
+            record = await self._sight.see(key)
+        return self._ledger.view(record)
 
     async def list_payments(self, query: PaymentQuery) -> Page[PaymentView]:
         """Return payments that are known here, the last changed first.
@@ -147,21 +139,13 @@ class Engine:
             limit=query.page_size + 1,
         )
 
-        async def body(work: UnitOfWork) -> Page[PaymentView]:
-            found = await work.list_payments(wanted)
-            shown = found[: query.page_size]
-            token = _list_token(shown[-1]) if len(found) > len(shown) else ""
-            return Page(await self._views(work, shown), token)
-
-        return await self._context.storage.read(body)
-
-    async def _views(self, work: UnitOfWork, found: list[Payment]) -> list[PaymentView]:
+        found = await self._context.storage.list_records(wanted)
         # A store that was taken out of the configuration keeps its history, and is shown again when it is back.
         configured = {*self._context.stores, *self._context.unavailable_stores}
-        shown = [payment for payment in found if payment.store in configured]
-        keys = [payment.key for payment in shown]
-        operations, updates = await work.operations_in_flight(keys), await work.store_updates(keys)
-        return [self._ledger.view_of(payment, operations.get(payment.key), updates[payment.key]) for payment in shown]
+        page = [each for each in found[: query.page_size] if each.payment is not None]
+        views = [self._ledger.view(each) for each in page if each.payment and each.payment.store in configured]
+        last = page[-1].payment if len(found) > len(page) else None
+        return Page(views, _list_token(last) if last else "")
 
     async def run_action(self, request: ActionRequest) -> ActionResult:
         """Capture, void or refund; see `Actions.run`."""
@@ -184,7 +168,7 @@ class Engine:
         :raises StoreNotFound, OperationNotFound:
         """
         self._context.expect_configured(store)
-        operation = await self._context.storage.read(lambda work: work.operation(store, operation_id))
+        operation = await self._context.storage.operation(store, operation_id)
         if operation is None:
             raise OperationNotFound(
                 f"Store {store} has no operation {operation_id}.", store=store, operation_id=operation_id
@@ -201,22 +185,24 @@ class Engine:
         """
         assert state in (OperationState.SUCCEEDED, OperationState.FAILED)
         self._context.store(store)
-        await self.get_operation(store, operation_id)
+        known = await self.get_operation(store, operation_id)
 
-        async def body(work: UnitOfWork) -> None:
-            operation = await work.operation(store, operation_id)
+        def body(work: PaymentWork) -> None:
+            operation = work.asked
             assert operation is not None
+            if (operation.state, operation.message) == (state, reason):
+                return  # Resolved by a first run of this very transaction, or by the same word before.
             if operation.state is not OperationState.NEEDS_REVIEW:
                 raise ActionNotAvailable(
                     f"Operation {operation_id} is {operation.state}; only one that is NEEDS_REVIEW can be resolved.",
                     operation_id=operation_id,
                     state=operation.state.value,
                 )
-            await self._ledger.resolve(work, operation, Outcome(state, message=reason), actor)
+            self._ledger.resolve(work, operation, Outcome(state, message=reason), actor)
 
-        await self._context.storage.transact(body)
+        await self._context.storage.change(PaymentKey(store, known.order_id), body, operation_id=operation_id)
         self._context.wake_store_updates(store)
-        return await self._actions.result_of(store, operation_id)
+        return await self._actions.result_of(known)
 
     async def list_events(self, store: str, order_id: str, page_size: int, page_token: str) -> Page[Event]:
         """Return a payment's history, oldest first.
@@ -226,16 +212,14 @@ class Engine:
         self._context.expect_configured(store)
         key, after = PaymentKey(store, order_id), _event_position(page_token)
 
-        async def body(work: UnitOfWork) -> Page[Event]:
-            if await work.payment(key) is None:
-                raise OrderNotFound(
-                    f"Order {order_id} of store {store} was never seen here.", store=store, order_id=order_id
-                )
-            found = await work.list_events(key, after, page_size + 1)
-            shown = found[:page_size]
-            return Page(shown, _token([shown[-1].number]) if len(found) > len(shown) else "")
-
-        return await self._context.storage.read(body)
+        storage = self._context.storage
+        found = await storage.list_events(key, after, page_size + 1)
+        if not found and (await storage.record(key)).payment is None:
+            raise OrderNotFound(
+                f"Order {order_id} of store {store} was never seen here.", store=store, order_id=order_id
+            )
+        shown = found[:page_size]
+        return Page(shown, _token([shown[-1].number]) if len(found) > len(shown) else "")
 
     def watch(self, stores: frozenset[str], after_sequence: int | None) -> AsyncIterator[Event | None]:
         """Stream events; see `Watch.events`.
@@ -252,11 +236,10 @@ class Engine:
 
     async def counts(self) -> dict[str, int]:
         """Return the gauges that operators watch."""
-        return await self._context.storage.read(lambda work: work.counts())
+        return await self._context.storage.counts()
 
     async def _forget(self) -> bool:
-        await self._notifications.forget_old()
-        return False
+        return await self._notifications.forget_old()
 
     def _announce(self, events: list[Event]) -> None:
         self._watch.announce()

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import Operation, Outcome
-from payment_actions_server.domain.payment import Payment, PaymentKey, Verdict
+from payment_actions_server.domain.payment import Payment, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import OperationState, PaymentStatus
-from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
+from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.view import PaymentView
-from payment_actions_server.storage import UnitOfWork
+from payment_actions_server.storage import PaymentWork, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +25,18 @@ class Cause:
 
 
 class Ledger:
-    """What is written together. Every method runs inside a transaction and awaits nothing but it."""
+    """What is written together. Every method that takes a `PaymentWork` runs inside its transaction."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
-    async def view(self, work: UnitOfWork, payment: Payment, operation: Operation | None) -> PaymentView:
-        """Return what callers see of a payment."""
-        store_update = await work.store_update(payment.key)
+    def view(self, known: Record | PaymentWork) -> PaymentView:
+        """Return what callers see of a payment that was seen."""
+        payment, operation, store_update = known.payment, known.operation, known.store_update
+        assert payment is not None
         assert store_update is not None, f"{payment.key} has no store update"
-        return self.view_of(payment, operation, store_update)
-
-    def view_of(self, payment: Payment, operation: Operation | None, store_update: StoreUpdate) -> PaymentView:
-        """Return what callers see of a payment whose parts are read already."""
         return PaymentView(
             payment=payment,
             operation=operation,
@@ -50,9 +47,9 @@ class Ledger:
 
     # -- changing ---------------------------------------------------------------------------------------------------
 
-    async def change(
+    def change(
         self,
-        work: UnitOfWork,
+        work: PaymentWork,
         payment: Payment,
         event_type: EventType,
         *,
@@ -77,17 +74,16 @@ class Ledger:
             message=message,
             details=cause.details,
         )
-        await work.save_payment(changed, event)
+        work.save_payment(changed, event)
         if changed.status is not before:
-            await self.tell_store(work, changed)
+            self.tell_store(work, changed)
         return changed
 
-    async def tell_store(self, work: UnitOfWork, payment: Payment) -> None:
+    def tell_store(self, work: PaymentWork, payment: Payment) -> None:
         """Make the payment's status the one that the store platform shall hold."""
         if payment.status is PaymentStatus.PENDING or not payment.ours:
             return  # Until the result is known the checkout is the order's master.
-        known = await work.store_update(payment.key)
-        assert known is not None
+        known = work.known_store_update()
         update = replace(
             known,
             state=StoreUpdateState.PENDING,
@@ -96,11 +92,11 @@ class Ledger:
             last_error="",
             next_attempt_time=self._context.clock.now(),
         )
-        await work.put_store_update(update)
+        work.put_store_update(update)
 
-    async def follow(
+    def follow(
         self,
-        work: UnitOfWork,
+        work: PaymentWork,
         snapshot: Snapshot,
         *,
         asked: Payment,
@@ -114,10 +110,9 @@ class Ledger:
         :param last_look: whether a contradiction is to be believed, and becomes an ANOMALY.
         :return: CONTRADICTION when nothing was followed; look again unless this was the last look.
         """
-        payment = await work.lock_payment(asked.key)
-        assert payment is not None
+        payment = work.known()
         late = payment.version != asked.version
-        if await work.operation_in_flight(payment.key) is not None:
+        if work.operation is not None:
             # What is under way is most likely our own operation, which tells of itself.
             snapshot = replace(snapshot, under_way=None)
         elif late and snapshot.under_way is not payment.under_way:
@@ -128,10 +123,10 @@ class Ledger:
         followed = payment.follow(snapshot)
         if followed.verdict is Verdict.CONTRADICTION:
             if last_look and not late and payment.anomaly != followed.problem:
-                await self._raise_anomaly(work, payment, followed.problem, cause, looked=asked)
+                self._raise_anomaly(work, payment, followed.problem, cause, looked=asked)
         elif followed.verdict is not Verdict.SAME:
             message = _followed_message(payment, followed.payment)
-            await self.change(
+            self.change(
                 work,
                 followed.payment,
                 EventType.SNAPSHOT_FOLLOWED,
@@ -142,57 +137,55 @@ class Ledger:
             )
         return followed.verdict
 
-    async def _raise_anomaly(
-        self, work: UnitOfWork, payment: Payment, problem: str, cause: Cause, *, looked: Payment
+    def _raise_anomaly(
+        self, work: PaymentWork, payment: Payment, problem: str, cause: Cause, *, looked: Payment
     ) -> None:
         shown = replace(payment, anomaly=problem)
-        await self.change(
-            work, shown, EventType.ANOMALY, before=payment.status, cause=cause, message=problem, looked=looked
-        )
+        self.change(work, shown, EventType.ANOMALY, before=payment.status, cause=cause, message=problem, looked=looked)
 
-    async def finish(
+    def finish(
         self,
-        work: UnitOfWork,
+        work: PaymentWork,
         operation: Operation,
         outcome: Outcome,
         *,
         cause: Cause,
         check_by: datetime | None = None,
-    ) -> tuple[Operation, Payment]:
-        """Commit what an attempt at ``operation`` proved.
+    ) -> Operation:
+        """Record what an attempt at ``operation`` proved; ``work`` asked for it by its id.
 
         :param operation: as it was when the attempt began; its lease says that the attempt is ours.
         :param check_by: when it must be looked at next at the latest, if it stays as it is.
-        :return: the operation and payment as they are now, which is not ``outcome`` when somebody else was first.
+        :return: the operation as it is now, which is not as ``outcome`` says when somebody else was first.
         """
-        payment = await work.lock_payment(PaymentKey(operation.store, operation.order_id))
-        current = await work.operation(operation.store, operation.operation_id)
-        assert payment is not None
+        payment, current = work.known(), work.asked
         assert current is not None
+        assert current.operation_id == operation.operation_id
         now = self._context.clock.now()
         if not current.state.in_flight:
             if outcome.state is OperationState.SUCCEEDED and current.state is not OperationState.SUCCEEDED:
                 # Money moved after somebody, an operator perhaps, had ended it otherwise: see what is true.
-                await work.reschedule(payment, now, payment.refreshes)
-            return current, payment
+                work.reschedule(now, payment.refreshes)
+            return current
         overtaken = current.lease_id != operation.lease_id
         if overtaken and not _proves_an_end(outcome):
-            return current, payment
+            return current
         same = outcome.state is current.state
         settled = replace(
             current.settled(outcome, now=now, next_check_time=self._next_check(current, outcome, now, check_by)),
             attempts=max(current.attempts, operation.attempts),
             checks=current.checks if same else 0,
         )
-        await work.save_operation(settled)
+        work.save_operation(settled)
         if settled.gateway_id:
-            await work.index_reference(payment.key, settled.gateway_id)
+            work.index_references((settled.gateway_id,))
         news = (settled.state, settled.reason_code, settled.gateway_id)
         if news == (current.state, current.reason_code, current.gateway_id):
-            return settled, payment  # Looked again, still the same: no event.
-        return settled, await self._record_outcome(work, payment, settled, cause)
+            return settled  # Looked again, still the same: no event.
+        self._record_outcome(work, payment, settled, cause)
+        return settled
 
-    async def _record_outcome(self, work: UnitOfWork, payment: Payment, operation: Operation, cause: Cause) -> Payment:
+    def _record_outcome(self, work: PaymentWork, payment: Payment, operation: Operation, cause: Cause) -> None:
         event_type = EventType.OPERATION_UPDATED if operation.state.in_flight else EventType.OPERATION_ENDED
         done = payment.after(operation) if operation.state is OperationState.SUCCEEDED else payment
         if operation.state is OperationState.DECLINED:
@@ -208,7 +201,7 @@ class Ledger:
             details["reason_code"] = operation.reason_code
         if operation.message:
             details["gateway_message"] = operation.message
-        return await self.change(
+        self.change(
             work,
             done,
             event_type,
@@ -218,12 +211,11 @@ class Ledger:
             message=message,
         )
 
-    async def resolve(self, work: UnitOfWork, operation: Operation, outcome: Outcome, actor: str) -> None:
+    def resolve(self, work: PaymentWork, operation: Operation, outcome: Outcome, actor: str) -> None:
         """End an operation that NEEDS_REVIEW by an operator's word, which becomes part of the history."""
-        payment = await work.lock_payment(PaymentKey(operation.store, operation.order_id))
-        assert payment is not None
+        payment = work.known()
         settled = operation.settled(outcome, now=self._context.clock.now(), next_check_time=None)
-        await work.save_operation(settled)
+        work.save_operation(settled)
         done = payment.after(settled) if settled.state is OperationState.SUCCEEDED else payment
         done = self._look_soon(done)  # The gateway may know better than the operator.
         amount = format_amount(operation.amount_minor, operation.currency_code)
@@ -232,7 +224,7 @@ class Ledger:
             "operation_state": settled.state.value,
             "reason": outcome.message,
         }
-        await self.change(
+        self.change(
             work,
             done,
             EventType.OPERATION_RESOLVED,
@@ -244,22 +236,20 @@ class Ledger:
 
     # -- planning ---------------------------------------------------------------------------------------------------
 
-    async def plan_next_look(self, work: UnitOfWork, looked: Payment) -> None:
+    def plan_next_look(self, work: PaymentWork, looked: Payment) -> None:
         """Space the next scheduled look after one that showed nothing new.
 
         :param looked: the payment before that look.
         """
-        payment = await work.lock_payment(looked.key)
-        assert payment is not None
+        payment = work.known()
         planned = self.planned(replace(payment, refreshes=payment.refreshes + 1), looked)
-        await work.reschedule(payment, planned.next_refresh_time, planned.refreshes)
+        work.reschedule(planned.next_refresh_time, planned.refreshes)
 
-    async def plan_look_again(self, work: UnitOfWork, key: PaymentKey) -> None:
+    def plan_look_again(self, work: PaymentWork) -> None:
         """Space the next look after one that failed: whatever asked for it still waits for its answer."""
-        payment = await work.lock_payment(key)
-        assert payment is not None
+        payment = work.known()
         wait = self._context.policy.refresh.after(payment.refreshes, self._context.random)
-        await work.reschedule(payment, self._context.clock.now() + wait, payment.refreshes + 1)
+        work.reschedule(self._context.clock.now() + wait, payment.refreshes + 1)
 
     def planned(self, payment: Payment, looked: Payment | None = None) -> Payment:
         """Return ``payment`` with the time of the schedule's next look at it.

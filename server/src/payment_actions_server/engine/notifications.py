@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 
@@ -15,7 +16,9 @@ from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.refresh import Refresh
 from payment_actions_server.engine.sight import Sight
 from payment_actions_server.plugins import Notification, NotificationKind
-from payment_actions_server.storage import UnitOfWork
+from payment_actions_server.storage import PaymentWork
+
+FORGOTTEN_AT_ONCE: Final = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +48,7 @@ class Notifications:
         if notification.kind is NotificationKind.OTHER:
             return notification
         await self._make_known(store_id, notification)
-        keys = await self._context.storage.transact(lambda work: self._remember(work, store_id, notification))
+        keys = await self._remember(store_id, notification)
         cause = Cause(actor="notification", details={"message_id": notification.message_id})
         for key in keys:
             self._background.spawn(self._look(key, cause, notification.subject), f"notified of {key}")
@@ -60,23 +63,24 @@ class Notifications:
         except OrderNotFound:  # Not the platform's id of it (it may be the public number): nothing to look at.
             log.info("notification of an unknown order", store=store_id, message_id=notification.message_id)
 
-    async def _remember(self, work: UnitOfWork, store_id: str, notification: Notification) -> list[PaymentKey]:
-        """Remember the message and, with it, that its payments are to be looked at; return these. A repeat: none."""
-        now = self._context.clock.now()
-        if not await work.add_notification(store_id, notification.message_id, now, notification.subject):
+    async def _remember(self, store_id: str, notification: Notification) -> list[PaymentKey]:
+        """Make it durable that its payments are to be looked at, then remember the message; return the payments.
+
+        In this order: should we die in between, the sender repeats the message, and it is not taken for known.
+
+        :return: for a repeat: none.
+        """
+        storage, now, message_id = self._context.storage, self._context.clock.now(), notification.message_id
+        if await storage.knows_notification(store_id, message_id):
             return []
-        order_ids = {notification.order_id} if notification.order_id else set()
-        for identifier in notification.identifiers:
-            order_ids.update(await work.orders_of_reference(store_id, identifier))
-        keys = []
-        for order_id in sorted(order_ids):
-            payment = await work.lock_payment(PaymentKey(store_id, order_id))
-            if payment is not None and payment.ours:
-                # Should we die before we look, the schedule looks in our stead.
-                soon = now + timedelta(seconds=self._context.policy.poll_seconds)
-                await work.reschedule(payment, soon, payment.refreshes)
-                keys.append(payment.key)
-        return keys
+        order_ids = set(await storage.orders_of_references(store_id, notification.identifiers))
+        if notification.order_id:
+            order_ids.add(notification.order_id)
+        keys = [PaymentKey(store_id, order_id) for order_id in sorted(order_ids)]
+        soon = now + timedelta(seconds=self._context.policy.poll_seconds)
+        due = [key for key in keys if await storage.change(key, lambda work: _schedule(work, soon))]
+        new = await storage.add_notification(store_id, message_id, now, notification.subject)
+        return due if new else []
 
     async def _look(self, key: PaymentKey, cause: Cause, subject: str) -> None:
         try:
@@ -85,12 +89,11 @@ class Notifications:
             log.warning("look after a notification failed", store=key.store, order_id=key.order_id, error=str(error))
             return
         if not events:
-            await self._context.storage.transact(lambda work: self._note_ignored(work, key, cause, subject))
+            await self._context.storage.change(key, lambda work: self._note_ignored(work, cause, subject))
 
-    async def _note_ignored(self, work: UnitOfWork, key: PaymentKey, cause: Cause, subject: str) -> None:
-        payment = await work.lock_payment(key)
-        assert payment is not None
-        await self._ledger.change(
+    def _note_ignored(self, work: PaymentWork, cause: Cause, subject: str) -> None:
+        payment = work.known()
+        self._ledger.change(
             work,
             payment,
             EventType.NOTIFICATION_IGNORED,
@@ -99,7 +102,16 @@ class Notifications:
             message=f"Nothing new: {subject}",
         )
 
-    async def forget_old(self) -> None:
-        """Drop message ids that no sender repeats any more."""
+    async def forget_old(self) -> bool:
+        """Drop message ids that no sender repeats any more. Tell whether there may be more."""
         before = self._context.clock.now() - timedelta(days=self._context.policy.notification_memory_days)
-        await self._context.storage.transact(lambda work: work.forget_notifications(before))
+        return await self._context.storage.forget_notifications(before, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE
+
+
+def _schedule(work: PaymentWork, soon: datetime) -> bool:
+    """Should we die before we look, the schedule looks in our stead. Tell whether there is anything to look at."""
+    payment = work.payment
+    if payment is None or not payment.ours:
+        return False
+    work.reschedule(soon, payment.refreshes)
+    return True

@@ -13,7 +13,7 @@ from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.store import Store
-from payment_actions_server.storage import UnitOfWork
+from payment_actions_server.storage import PaymentWork
 
 log = structlog.get_logger(__name__)
 
@@ -29,38 +29,44 @@ class Recovery:
     async def recover_due(self, store_id: str) -> bool:
         """Finish a store's operations that are due. Tell whether there may be more."""
         now, limit = self._context.clock.now(), self._context.policy.batch_max
-        stores = [store_id]
-        if not await self._context.storage.read(lambda work: work.due_operations(stores, now, 1)):
-            return False  # Looking costs no commit.
-
-        async def claim(work: UnitOfWork) -> list[Operation]:
-            due = await work.due_operations(stores, now, limit)
-            return [await self._lease(work, replace(operation, checks=operation.checks + 1)) for operation in due]
-
-        claimed = await self._context.storage.transact(claim)
-        cause = Cause(actor="recovery", details={})
-        results = await asyncio.gather(
-            *(self._settle(operation, cause, may_send=True) for operation in claimed), return_exceptions=True
-        )
-        for operation, result in zip(claimed, results, strict=True):
+        due = await self._context.storage.due_operations(store_id, now, limit)
+        results = await asyncio.gather(*(self._recover(operation) for operation in due), return_exceptions=True)
+        for operation, result in zip(due, results, strict=True):
             if isinstance(result, BaseException):
                 log.error("recovery failed", operation_id=operation.operation_id, exc_info=result)
-        return len(claimed) == limit
+        return len(due) == limit
+
+    async def _recover(self, due: Operation) -> None:
+        lease_id = self._context.new_id()
+
+        def claim(work: PaymentWork) -> Operation | None:
+            operation = work.operation
+            if operation is None or operation.operation_id != due.operation_id:
+                return None
+            if operation.lease_id == lease_id:
+                return operation  # Claimed by a first run of this very transaction.
+            if self._held(operation) or operation.next_check_time != due.next_check_time:
+                return None  # Another replica was faster.
+            return self._lease(work, replace(operation, checks=operation.checks + 1), lease_id)
+
+        claimed = await self._context.storage.change(_key(due), claim)
+        if claimed is not None:
+            await self._settle(claimed, Cause(actor="recovery", details={}), may_send=True)
 
     async def look_after(self, key: PaymentKey, cause: Cause) -> None:
         """Find out about the payment's operation in flight, if nobody works on it. Sends nothing.
 
         However often it is called, the schedule looks no later: it may send again what never arrived.
         """
+        lease_id = self._context.new_id()
 
-        async def claim(work: UnitOfWork) -> tuple[Operation, datetime | None] | None:
-            await work.lock_payment(key)
-            operation = await work.operation_in_flight(key)
+        def claim(work: PaymentWork) -> tuple[Operation, datetime | None] | None:
+            operation = work.operation
             if operation is None or self._held(operation):
                 return None
-            return await self._lease(work, operation), operation.next_check_time
+            return self._lease(work, operation, lease_id), operation.next_check_time
 
-        claimed = await self._context.storage.transact(claim)
+        claimed = await self._context.storage.change(key, claim)
         if claimed is not None:
             operation, check_by = claimed
             await self._settle(operation, cause, may_send=False, check_by=check_by)
@@ -69,24 +75,23 @@ class Recovery:
         expire_time = operation.lease_expire_time
         return expire_time is not None and expire_time > self._context.clock.now()
 
-    async def _lease(self, work: UnitOfWork, operation: Operation) -> Operation:
+    def _lease(self, work: PaymentWork, operation: Operation, lease_id: str) -> Operation:
         now = self._context.clock.now()
         until = now + timedelta(seconds=self._context.policy.lease_seconds)
         leased = replace(
             operation,
-            lease_id=self._context.new_id(),
+            lease_id=lease_id,
             lease_expire_time=until,
             next_check_time=until,
         )
-        await work.save_operation(leased)
+        work.save_operation(leased)
         return leased
 
     async def _settle(
         self, operation: Operation, cause: Cause, *, may_send: bool, check_by: datetime | None = None
     ) -> None:
         store = self._context.store(operation.store)
-        key = PaymentKey(operation.store, operation.order_id)
-        payment = await self._context.storage.read(lambda work: work.payment(key))
+        payment = (await self._context.storage.record(_key(operation))).payment
         assert payment is not None
         try:
             found = await self._find_out(store, payment, operation, may_send=may_send)
@@ -94,8 +99,10 @@ class Recovery:
             log.info("operation is in other hands", operation_id=operation.operation_id)
             return
         outcome = self._impatient(operation, found)
-        await self._context.storage.transact(
-            lambda work: self._ledger.finish(work, operation, outcome, cause=cause, check_by=check_by)
+        await self._context.storage.change(
+            payment.key,
+            lambda work: self._ledger.finish(work, operation, outcome, cause=cause, check_by=check_by),
+            operation_id=operation.operation_id,
         )
         self._context.wake_store_updates(operation.store)
 
@@ -126,15 +133,13 @@ class Recovery:
         """Count the attempt before it is made: a crash in between must not make it look like the first."""
         again = replace(operation, attempts=operation.attempts + 1)
 
-        async def body(work: UnitOfWork) -> None:
-            await work.lock_payment(PaymentKey(operation.store, operation.order_id))
-            current = await work.operation(operation.store, operation.operation_id)
-            assert current is not None
-            if current.lease_id != operation.lease_id or not current.state.in_flight:
+        def body(work: PaymentWork) -> None:
+            current = work.operation
+            if current is None or (current.operation_id, current.lease_id) != (again.operation_id, again.lease_id):
                 raise LeaseLost(operation.operation_id)
-            await work.save_operation(again)
+            work.save_operation(again)
 
-        await self._context.storage.transact(body)
+        await self._context.storage.change(_key(operation), body)
         return again
 
     def _too_late_to_repeat(self, store: Store, operation: Operation) -> bool:
@@ -158,6 +163,10 @@ class Recovery:
 
 class LeaseLost(Exception):
     """Somebody else took the operation over, or ended it: leave it to them."""
+
+
+def _key(operation: Operation) -> PaymentKey:
+    return PaymentKey(operation.store, operation.order_id)
 
 
 def _unchanged(operation: Operation) -> Outcome:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -18,7 +18,7 @@ from payment_actions_server.engine.recovery import Recovery
 from payment_actions_server.engine.sight import Sight, unavailable
 from payment_actions_server.engine.store import Store
 from payment_actions_server.plugins import PlatformOrder
-from payment_actions_server.storage import UnitOfWork
+from payment_actions_server.storage import PaymentWork
 
 log = structlog.get_logger(__name__)
 
@@ -82,24 +82,27 @@ class Refresh:
     async def refresh_due(self, store_id: str) -> bool:
         """Look at a store's payments that are due. Tell whether there may be more."""
         now, limit = self._context.clock.now(), self._context.policy.batch_max
-        stores = [store_id]
-        if not await self._context.storage.read(lambda work: work.due_payments(stores, now, 1)):
-            return False
+        due = await self._context.storage.due_payments(store_id, now, limit)
+        await asyncio.gather(*(self._refresh_due(key, now) for key in due))
+        return len(due) == limit
 
-        async def claim(work: UnitOfWork) -> list[PaymentKey]:
-            due = await work.due_payments(stores, now, limit)
-            until = now + timedelta(seconds=self._context.policy.lease_seconds)
-            for payment in due:  # Put off first: a look that dies is repeated, one that is slow is not doubled.
-                await work.reschedule(payment, until, payment.refreshes)
-            return [payment.key for payment in due]
+    async def _refresh_due(self, key: PaymentKey, now: datetime) -> None:
+        until = now + timedelta(seconds=self._context.policy.lease_seconds)
 
-        keys = await self._context.storage.transact(claim)
-        results = await asyncio.gather(*(self.refresh(key, SCHEDULE) for key in keys), return_exceptions=True)
-        for key, result in zip(keys, results, strict=True):
-            if isinstance(result, BaseException):
-                log.warning("scheduled look failed", store=key.store, order_id=key.order_id, error=str(result))
-                await self._plan_look_again(key)
-        return len(keys) == limit
+        def claim(work: PaymentWork) -> bool:
+            payment = work.known()
+            if payment.next_refresh_time is None or payment.next_refresh_time > now:
+                return False  # Another replica was faster.
+            # Put off first: a look that dies is repeated, one that is slow is not doubled.
+            work.reschedule(until, payment.refreshes)
+            return True
+
+        try:
+            if await self._context.storage.change(key, claim):
+                await self.refresh(key, SCHEDULE)
+        except Exception as error:  # noqa: BLE001 - one payment that cannot be looked at holds up no other
+            log.warning("scheduled look failed", store=key.store, order_id=key.order_id, error=str(error))
+            await self._context.storage.change(key, self._ledger.plan_look_again)
 
     async def _look(self, key: PaymentKey, cause: Cause) -> list[Event]:
         store = self._context.store(key.store)
@@ -108,10 +111,10 @@ class Refresh:
         if payment.ours:
             await self._recovery.look_after(key, cause)
             await self._follow_gateway(store, key, cause)
-        since = await self._context.storage.read(lambda work: work.list_events(key, before.version, 100))
+        since = await self._context.storage.list_events(key, before.version, 100)
         events = [event for event in since if event.type not in INCIDENTAL]  # A write to the store is no news of this.
         if not events:
-            await self._context.storage.transact(lambda work: self._ledger.plan_next_look(work, before))
+            await self._context.storage.change(key, lambda work: self._ledger.plan_next_look(work, before))
         return events
 
     async def _follow_gateway(self, store: Store, key: PaymentKey, cause: Cause) -> None:
@@ -123,12 +126,9 @@ class Refresh:
         self._context.wake_store_updates(key.store)
 
     async def _payment(self, key: PaymentKey) -> Payment:
-        payment = await self._context.storage.read(lambda work: work.payment(key))
+        payment = (await self._context.storage.record(key)).payment
         assert payment is not None
         return payment
-
-    async def _plan_look_again(self, key: PaymentKey) -> None:
-        await self._context.storage.transact(lambda work: self._ledger.plan_look_again(work, key))
 
     # -- the order itself may change too ----------------------------------------------------------------------------
 
@@ -141,17 +141,18 @@ class Refresh:
             # The gateway is the authority over money: a shop that is down does not keep us from looking there.
             _log_order_unread(payment, error)
             return payment
-        return await self._context.storage.transact(lambda work: self._change_order(work, store, payment, order, cause))
+        return await self._context.storage.change(
+            payment.key, lambda work: self._change_order(work, store, payment, order, cause)
+        )
 
-    async def _change_order(
-        self, work: UnitOfWork, store: Store, looked: Payment, order: PlatformOrder, cause: Cause
+    def _change_order(
+        self, work: PaymentWork, store: Store, looked: Payment, order: PlatformOrder, cause: Cause
     ) -> Payment:
-        payment = await work.lock_payment(looked.key)
-        assert payment is not None
+        payment = work.known()
         changed = _as_ordered(store, payment, order)
         if changed != payment:
             message = "The store changed the order"
-            payment = await self._ledger.change(
+            payment = self._ledger.change(
                 work,
                 changed,
                 EventType.ORDER_CHANGED,
@@ -160,16 +161,15 @@ class Refresh:
                 message=message,
                 looked=looked,
             )
-        await self._note_platform_status(work, payment, order)
+        self._note_platform_status(work, payment, order)
         return payment
 
-    async def _note_platform_status(self, work: UnitOfWork, payment: Payment, order: PlatformOrder) -> None:
-        known = await work.store_update(payment.key)
-        assert known is not None
+    def _note_platform_status(self, work: PaymentWork, payment: Payment, order: PlatformOrder) -> None:
+        known = work.known_store_update()
         if known.platform_status != order.platform_status:
-            await work.put_store_update(replace(known, platform_status=order.platform_status))
+            work.put_store_update(replace(known, platform_status=order.platform_status))
             if order.status is not payment.status and not payment.anomaly:
-                await self._ledger.tell_store(work, payment)
+                self._ledger.tell_store(work, payment)
 
 
 def _as_ordered(store: Store, payment: Payment, order: PlatformOrder) -> Payment:

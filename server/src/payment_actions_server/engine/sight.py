@@ -24,7 +24,7 @@ from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Ledger
 from payment_actions_server.engine.store import Store
 from payment_actions_server.plugins import NotExecuted, OrderMissing, PlatformOrder, Throttled
-from payment_actions_server.storage import UnitOfWork
+from payment_actions_server.storage import PaymentWork, Record
 
 log = structlog.get_logger(__name__)
 
@@ -37,16 +37,18 @@ class Sight:
         self._ledger = ledger
         self._attempts = attempts
         self._background = background
-        self._seeing: dict[PaymentKey, asyncio.Task[Payment]] = {}
+        self._seeing: dict[PaymentKey, asyncio.Task[Record]] = {}
 
-    async def see(self, key: PaymentKey) -> Payment:
-        """Return the payment, after a first look at platform and gateway if it is new. Concurrent looks are one.
+    async def see(self, key: PaymentKey) -> Record:
+        """Return what is known of a payment, after a first look at platform and gateway if it is new.
+
+        Concurrent first looks are one.
 
         :raises OrderNotFound, PlatformUnavailable, GatewayUnavailable, GatewayThrottled: and nothing is recorded.
         """
         store = self._context.store(key.store)
-        known = await self._context.storage.read(lambda work: work.payment(key))
-        if known is not None:
+        known = await self._context.storage.record(key)
+        if known.payment is not None:
             return known
         task = self._seeing.get(key)
         if task is None:
@@ -78,13 +80,13 @@ class Sight:
                 order_id=order_id,
             ) from error
 
-    async def _first_look(self, store: Store, key: PaymentKey) -> Payment:
+    async def _first_look(self, store: Store, key: PaymentKey) -> Record:
         order = await self.read_order(store, key.order_id)
         ours = store.takes(order.method_code, order.method_name)
         payment = self._record_of(store, key, order, ours=ours)
         if ours:
             payment = self._with_snapshot(payment, await self._snapshot(store, payment))
-        return await self._context.storage.transact(lambda work: self._begin_record(work, payment, order))
+        return await self._context.storage.change(key, lambda work: self._begin_record(work, payment, order))
 
     async def _snapshot(self, store: Store, payment: Payment) -> Snapshot:
         try:
@@ -122,10 +124,12 @@ class Sight:
             return replace(payment, anomaly=followed.problem)
         return followed.payment
 
-    async def _begin_record(self, work: UnitOfWork, seen: Payment, order: PlatformOrder) -> Payment:
-        known = await work.lock_payment(seen.key)
-        if known is not None:
-            return known
+    def _begin_record(self, work: PaymentWork, seen: Payment, order: PlatformOrder) -> Record:
+        if work.payment is None:
+            self._add(work, seen, order)
+        return Record(work.payment, work.operation, work.store_update)
+
+    def _add(self, work: PaymentWork, seen: Payment, order: PlatformOrder) -> None:
         planned = self._ledger.planned(seen)
         amount = format_amount(planned.order_total_minor, planned.currency_code)
         details = {"platform_status": order.platform_status, "order_number": planned.order_number}
@@ -137,17 +141,15 @@ class Sight:
             message=f"First seen: {amount} by {planned.method_name or planned.method_code}, {planned.status}",
             details=details | ({"anomaly": planned.anomaly} if planned.anomaly else {}),
         )
-        await work.add_payment(payment, event)
         in_sync = StoreUpdate(
             store=payment.store,
             order_id=payment.order_id,
             state=StoreUpdateState.IN_SYNC,
             platform_status=order.platform_status,
         )
-        await work.put_store_update(in_sync)
+        work.add_payment(payment, event, in_sync)
         if order.status is not payment.status and not payment.anomaly:
-            await self._ledger.tell_store(work, payment)
-        return payment
+            self._ledger.tell_store(work, payment)
 
 
 def unavailable(error: Exception, store: str, order_id: str, **metadata: str) -> PaymentActionsError:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -12,7 +12,7 @@ from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateS
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.plugins import StatusApplied, StatusUpdate
-from payment_actions_server.storage import UnitOfWork
+from payment_actions_server.storage import PaymentWork
 
 log = structlog.get_logger(__name__)
 
@@ -27,49 +27,51 @@ class StoreUpdates:
     async def deliver_due(self, store_id: str) -> bool:
         """Deliver a store's writes that are due. Tell whether there may be more."""
         now, limit = self._context.clock.now(), self._context.policy.batch_max
-        stores = [store_id]
-        if not await self._context.storage.read(lambda work: work.due_store_updates(stores, now, 1)):
-            return False
-
-        async def claim(work: UnitOfWork) -> list[StoreUpdate]:
-            until = now + timedelta(seconds=self._context.policy.lease_seconds)
-            due = await work.due_store_updates(stores, now, limit)
-            claimed = [replace(update, lease_expire_time=until, attempts=update.attempts + 1) for update in due]
-            for update in claimed:
-                await work.put_store_update(update)
-            return claimed
-
-        claimed = await self._context.storage.transact(claim)
-        results = await asyncio.gather(*(self._deliver(update) for update in claimed), return_exceptions=True)
-        for update, result in zip(claimed, results, strict=True):
+        due = await self._context.storage.due_store_updates(store_id, now, limit)
+        results = await asyncio.gather(*(self._deliver_one(key, now) for key in due), return_exceptions=True)
+        for key, result in zip(due, results, strict=True):
             if isinstance(result, BaseException):
-                log.error("store update failed", store=update.store, order_id=update.order_id, exc_info=result)
-        return bool(claimed)  # A newer status may have come meanwhile.
+                log.error("store update failed", store=key.store, order_id=key.order_id, exc_info=result)
+        return bool(due)  # A newer status may have come meanwhile.
 
-    async def _deliver(self, claimed: StoreUpdate) -> None:
-        key = PaymentKey(claimed.store, claimed.order_id)
-        payment = await self._context.storage.read(lambda work: work.payment(key))
-        assert payment is not None
-        store = self._context.store(claimed.store)
+    async def _deliver_one(self, key: PaymentKey, now: datetime) -> None:
+        until = now + timedelta(seconds=self._context.policy.lease_seconds)
+
+        def claim(work: PaymentWork) -> tuple[StoreUpdate, Payment] | None:
+            update = work.known_store_update()
+            if update.next_attempt_time is None or update.next_attempt_time > now:
+                return None
+            if update.lease_expire_time is not None and update.lease_expire_time > now:
+                return None  # Another replica was faster.
+            claimed = replace(update, lease_expire_time=until, attempts=update.attempts + 1)
+            work.put_store_update(claimed)
+            return claimed, work.known()
+
+        found = await self._context.storage.change(key, claim)
+        if found is not None:
+            await self._deliver(*found)
+
+    async def _deliver(self, claimed: StoreUpdate, payment: Payment) -> None:
+        key, store = payment.key, self._context.store(claimed.store)
         try:
             async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
                 applied = await store.platform.apply_status(_update(payment))
         except Exception as error:  # noqa: BLE001 - whatever it was, the write is idempotent: try again
             problem = f"{type(error).__name__}: {error}"
-            await self._context.storage.transact(lambda work: self._put_off(work, claimed, problem))
+            await self._context.storage.change(key, lambda work: self._put_off(work, claimed, problem))
         else:
-            await self._context.storage.transact(lambda work: self._delivered(work, claimed, applied))
+            await self._context.storage.change(key, lambda work: self._delivered(work, claimed, applied))
 
-    async def _delivered(self, work: UnitOfWork, claimed: StoreUpdate, applied: StatusApplied) -> None:
-        payment, current = await self._current(work, claimed)
+    def _delivered(self, work: PaymentWork, claimed: StoreUpdate, applied: StatusApplied) -> None:
+        payment, current = work.known(), work.known_store_update()
         if _overtaken(claimed, current):
             if current.generation != claimed.generation:
                 # What we wrote so late may lie over the newer status that somebody wrote meanwhile: write that again.
-                await self._ledger.tell_store(work, payment)
+                self._ledger.tell_store(work, payment)
             return
         released = replace(current, lease_expire_time=None, platform_status=applied.platform_status)
         if current.generation != claimed.generation:
-            await work.put_store_update(released)  # A newer status waits: it is due at once.
+            work.put_store_update(released)  # A newer status waits: it is due at once.
             return
         in_sync = replace(
             released,
@@ -78,10 +80,10 @@ class StoreUpdates:
             last_error="",
             attempts=claimed.attempts,
         )
-        await work.put_store_update(in_sync)
+        work.put_store_update(in_sync)
         if not (applied.written or current.last_error):
             return  # It held the status already: nothing happened that would be worth a line.
-        await self._ledger.change(
+        self._ledger.change(
             work,
             payment,
             EventType.STORE_UPDATED,
@@ -90,8 +92,8 @@ class StoreUpdates:
             message=f"The store holds {applied.platform_status}",
         )
 
-    async def _put_off(self, work: UnitOfWork, claimed: StoreUpdate, problem: str) -> None:
-        payment, current = await self._current(work, claimed)
+    def _put_off(self, work: PaymentWork, claimed: StoreUpdate, problem: str) -> None:
+        payment, current = work.known(), work.known_store_update()
         if _overtaken(claimed, current):
             return
         wait = self._context.policy.store_update.after(claimed.attempts - 1, self._context.random)
@@ -101,7 +103,7 @@ class StoreUpdates:
             last_error=problem,
             next_attempt_time=self._context.clock.now() + wait,
         )
-        await work.put_store_update(later)
+        work.put_store_update(later)
         log.warning(
             "store could not be updated",
             store=claimed.store,
@@ -110,7 +112,7 @@ class StoreUpdates:
             error=problem,
         )
         if not current.last_error:  # The first failure is news; that it goes on is told by the store update itself.
-            await self._ledger.change(
+            self._ledger.change(
                 work,
                 payment,
                 EventType.STORE_UPDATE_DELAYED,
@@ -118,13 +120,6 @@ class StoreUpdates:
                 cause=Cause(actor="service", details={"error": problem}),
                 message="The store could not be updated; it is tried again",
             )
-
-    async def _current(self, work: UnitOfWork, claimed: StoreUpdate) -> tuple[Payment, StoreUpdate]:
-        key = PaymentKey(claimed.store, claimed.order_id)
-        payment, current = await work.lock_payment(key), await work.store_update(key)
-        assert payment is not None
-        assert current is not None
-        return payment, current
 
 
 def _overtaken(claimed: StoreUpdate, current: StoreUpdate) -> bool:

@@ -7,7 +7,6 @@ from typing import Final
 
 from payment_actions_server.domain.event import Event
 from payment_actions_server.engine.context import Context
-from payment_actions_server.storage import UnitOfWork
 
 PAGE: Final = 500
 
@@ -18,6 +17,7 @@ class Watch:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._news = asyncio.Event()
+        self._reading: dict[int, asyncio.Task[tuple[list[Event], int]]] = {}
 
     def announce(self) -> None:
         """Wake all readers. Called after a commit that appended events."""
@@ -33,32 +33,32 @@ class Watch:
         storage, policy = self._context.storage, self._context.policy
         last = after_sequence
         if last is None:
-            last = await storage.read(lambda work: work.last_sequence())
+            last = await storage.last_sequence()
         clock, idle = self._context.clock, timedelta(seconds=policy.watch_idle_seconds)
         silent_since = clock.now()
         while True:
             news = self._news  # Before the read: what commits after it sets this one.
-            events, last = await self._after(last, stores)
+            events, position = await self._after(last)
             for event in events:
-                yield event
-            if events:
-                silent_since = clock.now()
+                if not stores or event.store in stores:
+                    silent_since = clock.now()
+                    yield event
+            if position != last:
+                last = position
                 continue
             await _wait(news, policy.poll_seconds)
             if clock.now() - silent_since >= idle:
                 silent_since = clock.now()
                 yield None
 
-    async def _after(self, sequence: int, stores: frozenset[str]) -> tuple[list[Event], int]:
-        """Return the next events, and the sequence to go on from: past those of other stores, too."""
-
-        async def body(work: UnitOfWork) -> tuple[list[Event], int]:
-            events = await work.events_after(sequence, stores, PAGE)
-            if len(events) == PAGE:
-                return events, events[-1].sequence
-            return events, max(sequence, await work.last_sequence())
-
-        return await self._context.storage.read(body)
+    async def _after(self, sequence: int) -> tuple[list[Event], int]:
+        """Return the next events, and the sequence to go on from. Readers who stand at the same place read once."""
+        task = self._reading.get(sequence)
+        if task is None:
+            task = asyncio.create_task(self._context.storage.events_after(sequence, (), PAGE))
+            self._reading[sequence] = task
+            task.add_done_callback(lambda _: self._reading.pop(sequence, None))
+        return await asyncio.shield(task)
 
 
 async def _wait(news: asyncio.Event, seconds: float) -> None:

@@ -4,7 +4,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from payment_actions_server.storage.tables import metadata
 
@@ -18,19 +18,23 @@ def config(connection: Connection | None = None) -> Config:
     return settings
 
 
-def upgrade(engine: Engine) -> None:
-    """Run the migrations that are missing, in one transaction. Two processes that start at once migrate once."""
-    with engine.connect() as connection:
-        head = ScriptDirectory.from_config(config()).get_current_head()
-        if _current(connection) == head:
-            return
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # The second process waits here, and then finds it done.
-        try:
-            command.upgrade(config(connection), "head")
-        except BaseException:
-            connection.exec_driver_sql("ROLLBACK")
-            raise
-        connection.exec_driver_sql("COMMIT")
+def upgrade(connection: Connection, *, begin: str) -> None:
+    """Run the migrations that are missing, in one transaction.
+
+    :param connection: in autocommit.
+    :param begin: SQL that begins the transaction; whoever else migrates waits there, and then finds it done.
+    """
+    head = ScriptDirectory.from_config(config()).get_current_head()
+    if _current(connection) == head:
+        return
+    for statement in begin.split(";"):
+        connection.exec_driver_sql(statement)
+    try:
+        command.upgrade(config(connection), "head")
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
 
 
 def _current(connection: Connection) -> str | None:

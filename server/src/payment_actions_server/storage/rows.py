@@ -1,9 +1,11 @@
-"""Between rows and domain values: one function each way."""
+"""Between rows and domain values: one function each way. A row's columns are in the order that is named here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import Any, Final
 
 from payment_actions_server.domain.event import Event, EventType
 from payment_actions_server.domain.operation import Operation
@@ -12,67 +14,160 @@ from payment_actions_server.domain.snapshot import GatewayReference
 from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
 
-Row = Mapping[str, Any]
+Row = Sequence[Any]
 
-_PAYMENT = tuple(field.name for field in fields(Payment))
-_OPERATION = tuple(field.name for field in fields(Operation))
-_STORE_UPDATE = tuple(field.name for field in fields(StoreUpdate))
-_EVENT = tuple(field.name for field in fields(Event) if field.name != "sequence")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+PAYMENT: Final = tuple(field.name for field in fields(Payment))
+OPERATION: Final = tuple(field.name for field in fields(Operation))
+OPERATION_CHANGES: Final = ("state", *OPERATION[OPERATION.index("update_time") :])  #: The rest stands for ever.
+STORE_UPDATE: Final = tuple(field.name for field in fields(StoreUpdate))
+EVENT: Final = tuple(field.name for field in fields(Event) if field.name != "sequence")
 
 
-def payment_row(payment: Payment) -> dict[str, Any]:
-    """Return the columns of a payment."""
-    row = {name: getattr(payment, name) for name in _PAYMENT}
-    row["references"] = json.dumps(payment.references)
-    return row
+def to_microseconds(value: datetime) -> int:
+    """Return a time as it is kept: microseconds since 1970."""
+    assert value.tzinfo is not None, "a naive time has no meaning here"
+    return (value - _EPOCH) // _MICROSECOND
+
+
+def to_time(value: int) -> datetime:
+    """Return the time of its microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def _optional_microseconds(value: datetime | None) -> int | None:
+    return None if value is None else to_microseconds(value)
+
+
+def _optional_time(value: int | None) -> datetime | None:
+    return None if value is None else to_time(value)
+
+
+class _Codec:
+    """Turns a dataclass into a row and back. ``kept_otherwise`` names what is not kept as it is, and how it is."""
+
+    def __init__(
+        self,
+        kind: Callable[..., Any],
+        columns: tuple[str, ...],
+        **kept_otherwise: tuple[Callable[[Any], Any], Callable[[Any], Any]],
+    ) -> None:
+        self._kind = kind
+        self._columns = columns
+        self._values = attrgetter(*columns)
+        self._encoders = [(columns.index(name), both[0]) for name, both in kept_otherwise.items()]
+        self._decoders = [(name, both[1]) for name, both in kept_otherwise.items()]
+
+    def row(self, value: Any) -> list[Any]:
+        row = list(self._values(value))
+        for index, encode in self._encoders:
+            row[index] = encode(row[index])
+        return row
+
+    def value(self, row: Row) -> Any:
+        values = dict(zip(self._columns, row, strict=True))
+        for name, decode in self._decoders:
+            values[name] = decode(values[name])
+        return self._kind(**values)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_TIME: Final = (to_microseconds, to_time)
+_OPTIONAL_TIME: Final = (_optional_microseconds, _optional_time)
+
+
+def _references(text: str) -> tuple[GatewayReference, ...]:
+    return tuple(GatewayReference(*pair) for pair in json.loads(text))
+
+
+def _details(details: Any) -> str:
+    return json.dumps(dict(details), ensure_ascii=False)
+
+
+_PAYMENTS = _Codec(
+    Payment,
+    PAYMENT,
+    ours=(_same, bool),
+    status=(_same, PaymentStatus),
+    references=(json.dumps, _references),
+    authorization_expire_time=_OPTIONAL_TIME,
+    under_way=(_same, lambda value: value and Action(value)),
+    create_time=_TIME,
+    update_time=_TIME,
+    next_refresh_time=_OPTIONAL_TIME,
+)
+_OPERATIONS = _Codec(
+    Operation,
+    OPERATION,
+    action=(_same, Action),
+    state=(_same, OperationState),
+    create_time=_TIME,
+    update_time=_TIME,
+    lease_expire_time=_OPTIONAL_TIME,
+    next_check_time=_OPTIONAL_TIME,
+)
+_STORE_UPDATES = _Codec(
+    StoreUpdate,
+    STORE_UPDATE,
+    state=(_same, StoreUpdateState),
+    lease_expire_time=_OPTIONAL_TIME,
+    next_attempt_time=_OPTIONAL_TIME,
+)
+_EVENTS = _Codec(
+    Event,
+    (*EVENT, "sequence"),
+    type=(_same, EventType),
+    time=_TIME,
+    status_before=(_same, lambda value: value and PaymentStatus(value)),
+    status_after=(_same, PaymentStatus),
+    details=(_details, json.loads),
+)
+
+
+def payment_row(payment: Payment) -> list[Any]:
+    """Return the columns `PAYMENT`."""
+    return _PAYMENTS.row(payment)
 
 
 def to_payment(row: Row) -> Payment:
-    """Return the payment of a row."""
-    values = dict(row)
-    values["status"] = PaymentStatus(values["status"])
-    values["under_way"] = values["under_way"] and Action(values["under_way"])
-    values["references"] = tuple(GatewayReference(*pair) for pair in json.loads(values["references"]))
-    return Payment(**values)
+    """Return the payment of the columns `PAYMENT`."""
+    payment: Payment = _PAYMENTS.value(row)
+    return payment
 
 
-def operation_row(operation: Operation) -> dict[str, Any]:
-    """Return the columns of an operation."""
-    return {name: getattr(operation, name) for name in _OPERATION}
+def operation_row(operation: Operation) -> list[Any]:
+    """Return the columns `OPERATION`."""
+    return _OPERATIONS.row(operation)
 
 
 def to_operation(row: Row) -> Operation:
-    """Return the operation of a row."""
-    values = dict(row)
-    values["action"] = Action(values["action"])
-    values["state"] = OperationState(values["state"])
-    return Operation(**values)
+    """Return the operation of the columns `OPERATION`."""
+    operation: Operation = _OPERATIONS.value(row)
+    return operation
 
 
-def store_update_row(update: StoreUpdate) -> dict[str, Any]:
-    """Return the columns of a store update."""
-    return {name: getattr(update, name) for name in _STORE_UPDATE}
+def store_update_row(update: StoreUpdate) -> list[Any]:
+    """Return the columns `STORE_UPDATE`."""
+    return _STORE_UPDATES.row(update)
 
 
 def to_store_update(row: Row) -> StoreUpdate:
-    """Return the store update of a row."""
-    values = dict(row)
-    values["state"] = StoreUpdateState(values["state"])
-    return StoreUpdate(**values)
+    """Return the store update of the columns `STORE_UPDATE`."""
+    update: StoreUpdate = _STORE_UPDATES.value(row)
+    return update
 
 
-def event_row(event: Event) -> dict[str, Any]:
-    """Return the columns of an event, but for the sequence, which the database gives."""
-    row = {name: getattr(event, name) for name in _EVENT}
-    row["details"] = json.dumps(dict(event.details), ensure_ascii=False)
-    return row
+def event_row(event: Event) -> list[Any]:
+    """Return the columns `EVENT`: all but the sequence, which the database gives."""
+    return _EVENTS.row(event)[: len(EVENT)]
 
 
 def to_event(row: Row) -> Event:
-    """Return the event of a row."""
-    values = dict(row)
-    values["type"] = EventType(values["type"])
-    values["status_before"] = values["status_before"] and PaymentStatus(values["status_before"])
-    values["status_after"] = PaymentStatus(values["status_after"])
-    values["details"] = json.loads(values["details"])
-    return Event(**values)
+    """Return the event of the columns `EVENT`, and its sequence."""
+    event: Event = _EVENTS.value(row)
+    return event

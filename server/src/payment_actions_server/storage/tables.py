@@ -1,13 +1,11 @@
 """The tables. Times are integers (microseconds since 1970, UTC), so that every database orders them alike."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -15,46 +13,26 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware UTC time, kept exactly."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        """Return microseconds since 1970."""
-        if value is None:
-            return None
-        assert value.tzinfo is not None, "a naive time has no meaning here"
-        return (value - _EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Return the time."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
 def _text(name: str, **options: Any) -> Column[str]:
     return Column(name, String, nullable=False, **options)
 
 
-def _time(name: str, *, nullable: bool = False) -> Column[datetime]:
-    return Column(name, UtcTime, nullable=nullable)
+def _time(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
 
 
 def _amount(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False)
 
 
+# As the partial indexes say it, word for word: so that they are used.
 IN_FLIGHT_SQL: Final = "state IN ('UNKNOWN', 'PENDING', 'NEEDS_REVIEW')"
+OPEN_AUTHORIZATION_SQL: Final = "status IN ('AUTHORIZED', 'PARTIALLY_CAPTURED')"
 
 metadata = MetaData()
 
@@ -87,12 +65,15 @@ payments = Table(
     _time("update_time"),
     _time("next_refresh_time", nullable=True),
     Column("refreshes", Integer, nullable=False),
+    # Counts every write to anything of the payment, where several replicas write (PostgreSQL); 0 in SQLite.
+    Column("lock_version", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("store", "order_id", name="pk_payments"),
     Index("ix_payments_changed", "update_time", "store", "order_id"),
     Index("ix_payments_store_changed", "store", "update_time", "order_id"),
     Index("ix_payments_status_changed", "status", "update_time"),
     Index(
         "ix_payments_due",
+        "store",
         "next_refresh_time",
         sqlite_where=text("next_refresh_time IS NOT NULL"),
         postgresql_where=text("next_refresh_time IS NOT NULL"),
@@ -102,6 +83,12 @@ payments = Table(
         "update_time",
         sqlite_where=text("anomaly <> ''"),
         postgresql_where=text("anomaly <> ''"),
+    ),
+    Index(
+        "ix_payments_expiring",
+        "authorization_expire_time",
+        sqlite_where=text(OPEN_AUTHORIZATION_SQL),
+        postgresql_where=text(OPEN_AUTHORIZATION_SQL),
     ),
 )
 
@@ -151,6 +138,7 @@ operations = Table(
     ),
     Index(
         "ix_operations_due",
+        "store",
         "next_check_time",
         sqlite_where=text("next_check_time IS NOT NULL"),
         postgresql_where=text("next_check_time IS NOT NULL"),
@@ -180,6 +168,15 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
+# The last sequence that was given. One row: whoever appends events holds it until the commit, so that sequences become
+# visible in their order, whichever replica commits. SQLite, which has one writer, keeps such a counter by itself.
+event_counter = Table(
+    "event_counter",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("last_sequence", BigInteger, nullable=False),
+)
+
 gateway_references = Table(
     "gateway_references",
     metadata,
@@ -206,6 +203,7 @@ store_updates = Table(
     _of_payment("fk_store_updates_payment"),
     Index(
         "ix_store_updates_due",
+        "store",
         "next_attempt_time",
         sqlite_where=text("next_attempt_time IS NOT NULL"),
         postgresql_where=text("next_attempt_time IS NOT NULL"),
@@ -220,6 +218,7 @@ notifications = Table(
     _time("receive_time"),
     _text("subject"),
     PrimaryKeyConstraint("store", "message_id", name="pk_notifications"),
+    Index("ix_notifications_received", "receive_time"),
 )
 
 discoveries = Table(

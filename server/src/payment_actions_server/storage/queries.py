@@ -1,0 +1,258 @@
+"""The questions, in SQL that SQLite and PostgreSQL both understand, and what their answers mean.
+
+The text is made once. Building each statement anew, as a query builder does, took longer than running it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from payment_actions_server.domain.event import Event
+from payment_actions_server.domain.operation import Operation
+from payment_actions_server.domain.payment import PaymentKey
+from payment_actions_server.domain.status import PaymentStatus
+from payment_actions_server.storage.rows import (
+    EVENT,
+    OPERATION,
+    PAYMENT,
+    STORE_UPDATE,
+    Row,
+    to_event,
+    to_microseconds,
+    to_operation,
+    to_payment,
+    to_store_update,
+    to_time,
+)
+from payment_actions_server.storage.tables import IN_FLIGHT_SQL, OPEN_AUTHORIZATION_SQL
+from payment_actions_server.storage.work import PaymentFilter, Record
+
+ATTENTION_AFTER_ATTEMPTS: Final = 3
+"""A store update that failed this often wants a human's eye."""
+
+ORDERS_OF_REFERENCE_MAX: Final = 100
+
+
+def columns(names: Iterable[str], alias: str = "") -> str:
+    """Return a list of columns; quoted, for ``references`` is a word of SQL."""
+    prefix = f"{alias}." if alias else ""
+    return ", ".join(f'{prefix}"{name}"' for name in names)
+
+
+def in_flight(alias: str) -> str:
+    """Return the condition that an operation is in flight, as the partial index has it."""
+    return f"{alias}.{IN_FLIGHT_SQL}"
+
+
+_RECORD: Final = f"{columns(PAYMENT, 'p')}, p.lock_version, {columns(OPERATION, 'o')}, {columns(STORE_UPDATE, 'u')}"
+RECORD_JOINS: Final = f"""
+    LEFT JOIN payments p ON p.store = k.store AND p.order_id = k.order_id
+    LEFT JOIN operations o ON o.store = k.store AND o.order_id = k.order_id AND {in_flight("o")}
+    LEFT JOIN store_updates u ON u.store = k.store AND u.order_id = k.order_id"""
+"""From ``k(store, order_id)``; see `record_columns`."""
+
+_OPERATION_AT: Final = len(PAYMENT) + 1
+_UPDATE_AT: Final = _OPERATION_AT + len(OPERATION)
+_ASKED_AT: Final = _UPDATE_AT + len(STORE_UPDATE)
+
+
+def record_columns(asked: str = "") -> str:
+    """Return the columns that `to_record` reads; ``asked`` is the alias of the operation that is asked for besides."""
+    return f"{_RECORD}, {columns(OPERATION, asked)}" if asked else _RECORD
+
+
+def to_record(row: Row) -> Record:
+    """Return the record of a row of `record_columns`."""
+    return Record(
+        to_payment(row[: len(PAYMENT)]) if row[0] is not None else None,
+        to_operation(row[_OPERATION_AT:_UPDATE_AT]) if row[_OPERATION_AT] is not None else None,
+        to_store_update(row[_UPDATE_AT:_ASKED_AT]) if row[_UPDATE_AT] is not None else None,
+        to_operation(row[_ASKED_AT:]) if len(row) > _ASKED_AT and row[_ASKED_AT] is not None else None,
+        row[len(PAYMENT)] or 0,
+    )
+
+
+_EVENTS = f"SELECT {columns((*EVENT, 'sequence'))} FROM events"
+_NOBODY_HOLDS = "(lease_expire_time IS NULL OR lease_expire_time <= $2)"
+
+_OPERATION = f"SELECT {columns(OPERATION)} FROM operations WHERE operation_id = $1 AND store = $2"
+_LIST_EVENTS = f"{_EVENTS} WHERE store = $1 AND order_id = $2 AND number > $3 ORDER BY number LIMIT $4"
+_EVENTS_AFTER = f"{_EVENTS} WHERE sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3"
+_DUE_PAYMENTS = (
+    "SELECT store, order_id FROM payments WHERE store = $1 AND next_refresh_time <= $2"
+    " ORDER BY next_refresh_time LIMIT $3"
+)
+_DUE_OPERATIONS = (
+    f"SELECT {columns(OPERATION)} FROM operations WHERE store = $1 AND next_check_time <= $2 AND {_NOBODY_HOLDS}"
+    " ORDER BY next_check_time LIMIT $3"
+)
+_DUE_STORE_UPDATES = (
+    f"SELECT store, order_id FROM store_updates WHERE store = $1 AND next_attempt_time <= $2 AND {_NOBODY_HOLDS}"
+    " ORDER BY next_attempt_time LIMIT $3"
+)
+_KNOWS_NOTIFICATION = "SELECT 1 FROM notifications WHERE store = $1 AND message_id = $2"
+_ADD_NOTIFICATION = (
+    "INSERT INTO notifications (store, message_id, receive_time, subject) VALUES ($1, $2, $3, $4)"
+    " ON CONFLICT DO NOTHING"
+)
+_FORGET_NOTIFICATIONS = (
+    "DELETE FROM notifications WHERE (store, message_id) IN"
+    " (SELECT store, message_id FROM notifications WHERE receive_time < $1 ORDER BY receive_time LIMIT $2)"
+)
+_DISCOVERED_UNTIL = "SELECT changed_after FROM discoveries WHERE store = $1"
+_PUT_DISCOVERED_UNTIL = (
+    "INSERT INTO discoveries (store, changed_after) VALUES ($1, $2)"
+    " ON CONFLICT (store) DO UPDATE SET changed_after = excluded.changed_after"
+)
+
+_FAILING = f"next_attempt_time IS NOT NULL AND attempts >= {ATTENTION_AFTER_ATTEMPTS}"
+_REVIEW = "next_check_time IS NOT NULL AND state = 'NEEDS_REVIEW'"
+_COUNTS: Final = {
+    "operations_in_flight": f"SELECT count(*) FROM operations WHERE {IN_FLIGHT_SQL}",
+    "operations_needing_review": f"SELECT count(*) FROM operations WHERE {_REVIEW}",
+    "store_updates_pending": "SELECT count(*) FROM store_updates WHERE next_attempt_time IS NOT NULL",
+    "store_updates_failing": f"SELECT count(*) FROM store_updates WHERE {_FAILING}",
+    "anomalies": "SELECT count(*) FROM payments WHERE anomaly <> ''",
+}
+_COUNT_ALL = "SELECT " + ", ".join(f"({count})" for count in _COUNTS.values())
+
+# Three small sets, each in an index of its own, however many payments there are.
+_ATTENTION = f"""(p.store, p.order_id) IN (
+    SELECT store, order_id FROM payments WHERE anomaly <> ''
+    UNION SELECT store, order_id FROM operations WHERE {_REVIEW}
+    UNION SELECT store, order_id FROM store_updates WHERE {_FAILING})"""
+
+
+class Queries(ABC):
+    """All reads of a `Storage` but `record`, and its writes that concern no payment."""
+
+    @abstractmethod
+    async def _rows(self, sql: str, *arguments: Any) -> Sequence[Row]:
+        """Run a query over the last committed state; ``$1`` stands for the first argument."""
+
+    @abstractmethod
+    async def _execute(self, sql: str, *arguments: Any) -> int:
+        """Run a write that can be repeated without harm; return how many rows it touched once that is on disk."""
+
+    @abstractmethod
+    def _any_of(self, placeholder: str) -> str:
+        """Return SQL for "is one of the strings of the argument"; `_strings` makes the argument."""
+
+    @abstractmethod
+    def _strings(self, values: Iterable[str]) -> Any:
+        """Return strings as one argument."""
+
+    @abstractmethod
+    async def last_sequence(self) -> int:
+        """Return the sequence up to which every event is here and none can come any more; 0 when there is none."""
+
+    async def operation(self, store: str, operation_id: str) -> Operation | None:
+        """Return an operation."""
+        rows = await self._rows(_OPERATION, operation_id, store)
+        return to_operation(rows[0]) if rows else None
+
+    async def list_records(self, wanted: PaymentFilter) -> list[Record]:
+        """Return payments, the last changed first."""
+        conditions, arguments = self._conditions(wanted)
+        sql = f"""SELECT {record_columns()} FROM payments p
+            LEFT JOIN operations o ON o.store = p.store AND o.order_id = p.order_id AND {in_flight("o")}
+            LEFT JOIN store_updates u ON u.store = p.store AND u.order_id = p.order_id
+            WHERE {" AND ".join(conditions) or "TRUE"}
+            ORDER BY p.update_time DESC, p.store DESC, p.order_id DESC LIMIT ${len(arguments) + 1}"""
+        return [to_record(row) for row in await self._rows(sql, *arguments, wanted.limit)]
+
+    def _conditions(self, wanted: PaymentFilter) -> tuple[list[str], list[Any]]:
+        conditions: list[str] = []
+        arguments: list[Any] = []
+
+        def argument(value: Any) -> str:
+            arguments.append(value)
+            return f"${len(arguments)}"
+
+        if wanted.store is not None:
+            conditions.append(f"p.store = {argument(wanted.store)}")
+        if wanted.statuses:
+            conditions.append(f"p.status {self._any_of(argument(self._strings(sorted(wanted.statuses))))}")
+        if wanted.payment_method:
+            method = argument(wanted.payment_method)
+            conditions.append(f"(p.method_code = {method} OR p.method_name = {method})")
+        if wanted.needing_attention:
+            conditions.append(_ATTENTION)
+        if wanted.authorization_expire_before is not None:
+            before = argument(to_microseconds(wanted.authorization_expire_before))
+            conditions.append(f"p.{OPEN_AUTHORIZATION_SQL} AND p.authorization_expire_time < {before}")
+        if wanted.before is not None:
+            update_time, store, order_id = wanted.before
+            position = f"{argument(to_microseconds(update_time))}, {argument(store)}, {argument(order_id)}"
+            conditions.append(f"(p.update_time, p.store, p.order_id) < ({position})")
+        return conditions, arguments
+
+    async def list_events(self, key: PaymentKey, after_number: int, limit: int) -> list[Event]:
+        """Return a payment's events after one, oldest first."""
+        return [to_event(row) for row in await self._rows(_LIST_EVENTS, *key, after_number, limit)]
+
+    async def events_after(self, sequence: int, stores: Collection[str], limit: int) -> tuple[list[Event], int]:
+        """Return events of some stores (none named: all) after a sequence, in order, and the sequence to go on from."""
+        last = await self.last_sequence()  # First: what comes between the two questions is for the next time.
+        if last <= sequence:
+            return [], sequence
+        rows = await self._rows(_EVENTS_AFTER, sequence, last, limit)
+        events = [to_event(row) for row in rows]
+        position = events[-1].sequence if len(events) == limit else last
+        return [event for event in events if not stores or event.store in stores], position
+
+    async def orders_of_references(self, store: str, values: Collection[str]) -> list[str]:
+        """Return the orders, at most a hundred, that any of the gateway's ids or our references belongs to."""
+        if not values:
+            return []
+        sql = (
+            f"SELECT DISTINCT order_id FROM gateway_references WHERE store = $1 AND value {self._any_of('$2')}"
+            " ORDER BY order_id LIMIT $3"
+        )
+        return [row[0] for row in await self._rows(sql, store, self._strings(values), ORDERS_OF_REFERENCE_MAX)]
+
+    async def due_payments(self, store: str, now: datetime, limit: int) -> list[PaymentKey]:
+        """Return payments whose next look is due, the longest waiting first."""
+        return [PaymentKey(*row) for row in await self._rows(_DUE_PAYMENTS, store, to_microseconds(now), limit)]
+
+    async def due_operations(self, store: str, now: datetime, limit: int) -> list[Operation]:
+        """Return operations whose next check is due and whose lease nobody holds, the longest waiting first."""
+        return [to_operation(row) for row in await self._rows(_DUE_OPERATIONS, store, to_microseconds(now), limit)]
+
+    async def due_store_updates(self, store: str, now: datetime, limit: int) -> list[PaymentKey]:
+        """Return payments with a write to the store that is due and that nobody is doing, the longest waiting first."""
+        return [PaymentKey(*row) for row in await self._rows(_DUE_STORE_UPDATES, store, to_microseconds(now), limit)]
+
+    async def knows_notification(self, store: str, message_id: str) -> bool:
+        """Tell whether a message id is remembered."""
+        return bool(await self._rows(_KNOWS_NOTIFICATION, store, message_id))
+
+    async def add_notification(self, store: str, message_id: str, receive_time: datetime, subject: str) -> bool:
+        """Remember a message id; tell whether it is new."""
+        return await self._execute(_ADD_NOTIFICATION, store, message_id, to_microseconds(receive_time), subject) == 1
+
+    async def forget_notifications(self, before: datetime, limit: int) -> int:
+        """Drop message ids so old that no sender repeats them; return how many."""
+        return await self._execute(_FORGET_NOTIFICATIONS, to_microseconds(before), limit)
+
+    async def discovered_until(self, store: str) -> datetime | None:
+        """Return how far the store's orders have been looked through."""
+        rows = await self._rows(_DISCOVERED_UNTIL, store)
+        return to_time(rows[0][0]) if rows else None
+
+    async def put_discovered_until(self, store: str, changed_after: datetime) -> None:
+        """Remember how far the store's orders have been looked through."""
+        await self._execute(_PUT_DISCOVERED_UNTIL, store, to_microseconds(changed_after))
+
+    async def known_orders(self, store: str, order_ids: Collection[str]) -> dict[str, PaymentStatus]:
+        """Return the status of those of the orders that are known here."""
+        if not order_ids:
+            return {}
+        sql = f"SELECT order_id, status FROM payments WHERE store = $1 AND order_id {self._any_of('$2')}"
+        return {row[0]: PaymentStatus(row[1]) for row in await self._rows(sql, store, self._strings(order_ids))}
+
+    async def counts(self) -> dict[str, int]:
+        """Return the gauges that operators watch."""
+        rows = await self._rows(_COUNT_ALL)
+        return dict(zip(_COUNTS, rows[0], strict=True))

@@ -1,9 +1,10 @@
-"""For all tests: logging as it was, however a test set it up."""
+"""For all tests: logging as it was, however a test set it up; and a PostgreSQL for those that ask for one."""
 
 import logging
 
 import pytest
 import structlog
+from support.postgres import remove_copies, server_for_tests
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +14,28 @@ def _logging_as_it_was():
     yield
     structlog.reset_defaults()
     root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """Return a PostgreSQL, started when first asked for; one for all tests of this process."""
+    server = server_for_tests()
+    yield server
+    server.close()
+    remove_copies()
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server):
+    """Return the URL of a new, empty database."""
+    name = postgres_server.create_database()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def postgres_url(postgres_server):
+    """Return the URL of a new database that has the schema."""
+    name = postgres_server.create_migrated_database()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)

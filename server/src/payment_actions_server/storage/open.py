@@ -1,18 +1,21 @@
 """Which storage engine a database URL means."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from payment_actions_server.storage._interface import Storage
 from payment_actions_server.storage.sqlite import SqliteStorage
 
 _SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://")
 
 
 def open_storage(url: str) -> Storage:
     """Return the storage that ``url`` names; nothing is opened before its ``start``.
 
-    :param url: ``sqlite:///relative/path.db`` or ``sqlite:////absolute/path.db``.
-    :raises ValueError: no such kind of database, or no such folder.
+    :param url: ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db`` or
+        ``postgresql://user:password@host:port/database``.
+    :raises ValueError: no such kind of database, or no such folder. The message shows no password.
     """
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
         path = url.removeprefix(_SQLITE)
@@ -20,4 +23,26 @@ def open_storage(url: str) -> Storage:
             # Not made here: a mistyped path would begin an empty history, and forget every request id.
             raise ValueError(f"the folder of {path} does not exist; create it, or correct the path")
         return SqliteStorage(path)
-    raise ValueError(f"{url!r} names no database that this version can use; use sqlite:///path/to/file.db")
+    if url.startswith(_POSTGRES):
+        _expect_sound(url)
+        # Imported here: who keeps to SQLite starts faster without.
+        from payment_actions_server.storage.postgres import PostgresStorage  # noqa: PLC0415
+
+        return PostgresStorage(url)
+    kind = url.partition(":")[0] if ":" in url else url
+    raise ValueError(
+        f"{kind!r} is no kind of database that this version can use;"
+        " use sqlite:///path/to/file.db or postgresql://user:password@host:port/database"
+    )
+
+
+def _expect_sound(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(
+            "the PostgreSQL address cannot be read; is a character in the password not %-encoded?"
+        ) from None
+    if not parts.path.strip("/"):
+        raise ValueError("the PostgreSQL address names no database; end it with /database")

@@ -1,0 +1,508 @@
+"""PostgreSQL: one database for any number of replicas.
+
+Changes are optimistic. Those that arrive while others are under way form a group; a group takes two round trips,
+however many it holds: one query reads all its payments, the bodies run, and one statement writes what they left and
+commits it. That statement touches only payments which nobody changed meanwhile (``lock_version`` tells); the others run
+again. So no lock is ever held while a replica thinks: one that is paused in mid-change holds up nobody.
+
+Whoever appends events holds the one row of ``event_counter`` until its commit: sequences become visible in their order,
+and no reader can skip one that commits late. Since that statement is the whole transaction, the wait is that for the
+disk, and whole groups share it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from time import monotonic
+from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+import structlog
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from payment_actions_server.domain.event import Event
+from payment_actions_server.domain.payment import PaymentKey
+from payment_actions_server.storage._interface import Body, RuleBroken, StorageUnavailable
+from payment_actions_server.storage.migrate import upgrade
+from payment_actions_server.storage.queries import RECORD_JOINS, Queries, columns, record_columns, to_record
+from payment_actions_server.storage.rows import (
+    EVENT,
+    OPERATION,
+    OPERATION_CHANGES,
+    PAYMENT,
+    STORE_UPDATE,
+    Row,
+    event_row,
+    operation_row,
+    payment_row,
+    store_update_row,
+    to_operation,
+)
+from payment_actions_server.storage.tables import IN_FLIGHT_SQL
+from payment_actions_server.storage.work import PaymentWork, Record
+
+T = TypeVar("T")
+Connection = Any  # asyncpg.Connection; its type is generic in what we do not use.
+log = structlog.get_logger(__name__)
+
+GROUP_SIZE_MAX: Final = 256
+CONNECT_SECONDS_MAX: Final = 5.0
+CALL_SECONDS_MAX: Final = 10.0
+RETRY_SECONDS_MAX: Final = 15.0
+"""How long an unreachable or quarrelling database is tried before the caller is told."""
+RETRY_SECONDS: Final = 0.05
+RETRY_SECONDS_LONGEST: Final = 1.0
+REFUSALS_MAX: Final = 3
+"""How often what the database refused is tried again: it may have been another replica's doing, a moment too early."""
+HEAR_SECONDS: Final = 0.25
+"""How often other replicas' events are looked for."""
+
+_MIGRATION_LOCK: Final = 0x7061796D656E7473  # "payments"
+_SETTINGS: Final = {"application_name": "payment-actions", "jit": "off", "statement_timeout": "10000"}
+# Found by their keys, always: a plan made while the tables were empty must not read them from end to end for ever.
+_BY_KEY: Final = _SETTINGS | {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+# A commit that is not on disk is none, whatever the server's default.
+_DURABLE: Final = (
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
+
+# Nothing of the statement holds, or it is not known whether it does: both are safe to repeat.
+_TRANSIENT: Final = (
+    asyncpg.TransactionRollbackError,  # 40001 serialization failure, 40P01 deadlock
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, cancelled
+    asyncpg.InsufficientResourcesError,  # too many connections
+    asyncpg.ReadOnlySQLTransactionError,  # it is no primary any more: connect anew
+    asyncpg.InterfaceError,  # the connection was closed
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+
+
+class PostgresStorage(Queries):
+    """A `Storage` in a PostgreSQL database.
+
+    :param url: ``postgresql://user:password@host:port/database``, with libpq's parameters.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._name = f"{parts.hostname or ''}:{parts.port or 5432}{parts.path}"  # For messages: without the password.
+        self._url = url
+        self._changing = _Line(url, _BY_KEY)
+        self._reading = _Line(url, _BY_KEY)
+        self._listing = _Line(url, _SETTINGS)
+        self._hearing = _Line(url, _SETTINGS)
+        self._changes: deque[_Change] = deque()
+        self._reads: deque[_Read] = deque()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._arrived = asyncio.Event()
+        self._read_wanted = asyncio.Event()
+        self._closing = False
+        self.on_events: Callable[[list[Event]], None] = _nobody
+
+    async def start(self) -> None:
+        """Connect and bring the schema up to date."""
+        await self._retried(self._migrate)
+        self._tasks = [
+            asyncio.create_task(self._change_groups(), name="postgres-changes"),
+            asyncio.create_task(self._read_groups(), name="postgres-reads"),
+            asyncio.create_task(self._hear_others(), name="postgres-events"),
+        ]
+
+    async def _migrate(self) -> None:
+        # SQLAlchemy asks the server for nothing but what Alembic needs; the service's own statements go to the driver.
+        engine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=lambda: asyncpg.connect(self._url, timeout=CONNECT_SECONDS_MAX),
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+        )
+        begin = f"BEGIN; SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"  # A second replica waits here.
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(lambda sync: upgrade(sync, begin=begin))
+        finally:
+            await engine.dispose()
+
+    async def aclose(self) -> None:
+        """Commit what waits, then close."""
+        self._closing = True
+        self._arrived.set()
+        self._read_wanted.set()
+        if self._tasks:
+            changes, reads, hearing = self._tasks
+            hearing.cancel()
+            await asyncio.gather(changes, reads, hearing, return_exceptions=True)
+        for line in (self._changing, self._reading, self._listing, self._hearing):
+            await line.aclose()
+
+    async def change(self, key: PaymentKey, body: Body[T], *, request_id: str = "", operation_id: str = "") -> T:
+        """Change a payment with the next group."""
+        self._expect_open()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._changes.append(_Change(key, request_id, operation_id, body, future))
+        self._arrived.set()
+        return await future
+
+    async def record(self, key: PaymentKey, *, request_id: str = "", operation_id: str = "") -> Record:
+        """Return what is known of a payment; who asks while others wait for an answer shares the next query."""
+        self._expect_open()
+        future: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
+        self._reads.append(_Read(key, request_id, operation_id, future))
+        self._read_wanted.set()
+        return await future
+
+    async def last_sequence(self) -> int:
+        """Return the last sequence: who gave it held the counter until the commit, and so did all before."""
+        rows = await self._rows(_LAST_SEQUENCE)
+        return int(rows[0][0])
+
+    async def _rows(self, sql: str, *arguments: Any) -> Sequence[Row]:
+        self._expect_open()
+        rows: Sequence[Row] = await self._retried(lambda: self._listing.fetch(sql, *arguments))
+        return rows
+
+    async def _execute(self, sql: str, *arguments: Any) -> int:
+        self._expect_open()
+        done = await self._retried(lambda: self._listing.use(lambda connection: connection.execute(sql, *arguments)))
+        return int(done.rpartition(" ")[2])
+
+    def _any_of(self, placeholder: str) -> str:
+        return f"= ANY({placeholder})"
+
+    def _strings(self, values: Iterable[str]) -> list[str]:
+        return [str(value) for value in values]
+
+    def _expect_open(self) -> None:
+        if self._closing:
+            raise StorageUnavailable("the storage is closed")
+
+    async def _retried(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what can be repeated without harm until the database does it.
+
+        :raises StorageUnavailable: it could not, for too long.
+        """
+        deadline, wait = monotonic() + RETRY_SECONDS_MAX, RETRY_SECONDS
+        while True:
+            try:
+                return await work()
+            except _TRANSIENT as error:
+                if monotonic() + wait > deadline or self._closing:
+                    raise StorageUnavailable(f"{self._name}: {type(error).__name__}") from error
+                log.warning("database tried again", database=self._name, error=f"{type(error).__name__}: {error}")
+            except asyncpg.PostgresError as error:
+                raise StorageUnavailable(f"{self._name}: {error}") from error
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, RETRY_SECONDS_LONGEST)
+
+    # -- reads ------------------------------------------------------------------------------------------------------
+
+    async def _read_groups(self) -> None:
+        while not (self._closing and not self._reads):
+            await self._read_wanted.wait()
+            self._read_wanted.clear()
+            while self._reads:
+                group = [self._reads.popleft() for _ in range(min(len(self._reads), GROUP_SIZE_MAX))]
+                try:
+                    records = await self._retried(partial(_load, self._reading, group))
+                except Exception as error:  # noqa: BLE001 - it is the askers'
+                    _settle_all(group, error)
+                    continue
+                for read, record in zip(group, records, strict=True):
+                    _settle(read.future, record)
+
+    # -- changes ----------------------------------------------------------------------------------------------------
+
+    async def _change_groups(self) -> None:
+        while not (self._closing and not self._changes):
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._changes:
+                group = self._next_group()
+                if group:
+                    await self._change_group(group)
+
+    def _next_group(self) -> list["_Change"]:
+        """Take what waits, but only one change of each payment: the next one is to see what this one leaves."""
+        group: dict[PaymentKey, _Change] = {}
+        later: list[_Change] = []
+        while self._changes and len(group) < GROUP_SIZE_MAX:
+            change = self._changes.popleft()
+            if change.future.cancelled():
+                continue
+            if group.setdefault(change.key, change) is not change:
+                later.append(change)
+        self._changes.extendleft(reversed(later))
+        return sorted(group.values(), key=lambda change: change.key)  # Locked in one order by all replicas.
+
+    async def _change_group(self, group: list["_Change"]) -> None:
+        deadline, wait = monotonic() + RETRY_SECONDS_MAX, RETRY_SECONDS
+        while group:
+            try:
+                lost = await self._try_group(group)
+            except asyncpg.IntegrityConstraintViolationError as refusal:
+                await self._after_refusal(group, refusal)
+                return
+            except _TRANSIENT as error:
+                log.warning("database tried again", database=self._name, error=f"{type(error).__name__}: {error}")
+                lost, problem = group, f"{self._name}: {type(error).__name__}"
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, RETRY_SECONDS_LONGEST)
+            except Exception as error:
+                log.exception("change failed", database=self._name)
+                _settle_all(group, StorageUnavailable(f"{self._name}: {error}"))
+                return
+            else:
+                problem = f"{self._name}: others changed the same payment again and again"
+            group = [change for change in lost if not change.future.done()]
+            if group and monotonic() > deadline:
+                _settle_all(group, StorageUnavailable(problem))
+                return
+
+    async def _after_refusal(self, group: list["_Change"], refusal: Exception) -> None:
+        """The database refused what one of a group wrote: let each stand for itself, and see what others did."""
+        if len(group) > 1:
+            for change in group:
+                await self._change_group([change])
+            return
+        (change,) = group
+        if change.refusals >= REFUSALS_MAX:
+            _settle_all(group, RuleBroken(str(refusal)))
+            return
+        await self._change_group([change._replace(refusals=change.refusals + 1)])
+
+    async def _try_group(self, group: list["_Change"]) -> list["_Change"]:
+        """Load, run, write; return those whose payment somebody else changed meanwhile."""
+        records = await _load(self._changing, group)
+        written: list[tuple[_Change, PaymentWork, Any]] = []
+        for change, record in zip(group, records, strict=True):
+            work = PaymentWork(change.key, record)
+            try:
+                value = change.body(work)
+            except Exception as error:  # noqa: BLE001 - the body's own; nothing of it is written
+                _settle_all([change], error)
+                continue
+            if work.changed:
+                written.append((change, work, value))
+            else:
+                _settle(change.future, value)
+        if not written:
+            return []
+        alive = await self._changing.fetch(_WRITE, *_arguments([work for _, work, _ in written]))
+        held = {PaymentKey(row[0], row[1]) for row in alive}
+        events = [event for _, work, _ in written if work.key in held for event in work.events]
+        numbers = iter(range(alive[0][2] - len(events) + 1, alive[0][2] + 1)) if events else iter(())
+        for change, work, value in written:
+            if work.key in held:
+                work.number_events(lambda _: next(numbers))
+                _settle(change.future, value)
+        self._announce([event for _, work, _ in written if work.key in held for event in work.events])
+        return [change for change, work, _ in written if work.key not in held]
+
+    def _announce(self, events: list[Event]) -> None:
+        try:
+            self.on_events(events)
+        except Exception:  # It must not; but it is not worth all the changes that would wait for ever.
+            log.exception("listener failed", database=self._name)
+
+    async def _hear_others(self) -> None:
+        """Say so when the counter moved: other replicas do not tell us."""
+        heard = -1
+        while True:
+            try:
+                rows = await self._hearing.fetch(_LAST_SEQUENCE)
+            except (*_TRANSIENT, asyncpg.PostgresError):
+                await asyncio.sleep(RETRY_SECONDS_LONGEST)
+                continue
+            if rows[0][0] != heard:
+                heard = rows[0][0]
+                self._announce([])
+            await asyncio.sleep(HEAR_SECONDS)
+
+
+class _Read(NamedTuple):
+    key: PaymentKey
+    request_id: str
+    operation_id: str
+    future: "asyncio.Future[Record]"
+
+
+class _Change(NamedTuple):
+    key: PaymentKey
+    request_id: str
+    operation_id: str
+    body: Body[Any]
+    future: "asyncio.Future[Any]"
+    refusals: int = 0
+
+
+def _settle(future: "asyncio.Future[Any]", value: Any) -> None:
+    if not future.done():  # Else the caller went away meanwhile; what it asked for holds all the same.
+        future.set_result(value)
+
+
+def _settle_all(waiting: Iterable[_Read | _Change], error: Exception) -> None:
+    for each in waiting:
+        if not each.future.done():
+            each.future.set_exception(error)
+
+
+class _Line:
+    """One connection, made when it is needed and again when it was lost. Whoever comes meanwhile waits."""
+
+    def __init__(self, url: str, settings: dict[str, str]) -> None:
+        self._url = url
+        self._settings = settings
+        self._turn = asyncio.Lock()
+        self._connection: Connection | None = None
+
+    async def fetch(self, sql: str, *arguments: Any) -> Sequence[Row]:
+        """Return all rows of a statement, which is a transaction of its own."""
+        rows: Sequence[Row] = await self.use(lambda connection: connection.fetch(sql, *arguments))
+        return rows
+
+    async def use(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run a statement on the connection."""
+        async with self._turn:
+            connection = self._connection
+            if connection is None or connection.is_closed():
+                connection = self._connection = await self._connect()
+            try:
+                return await work(connection)
+            except (asyncpg.InterfaceError, asyncpg.ReadOnlySQLTransactionError, OSError, TimeoutError):
+                connection.terminate()
+                raise
+
+    async def _connect(self) -> Connection:
+        connection = await asyncpg.connect(
+            self._url,
+            timeout=CONNECT_SECONDS_MAX,
+            command_timeout=CALL_SECONDS_MAX,
+            server_settings=self._settings,
+            statement_cache_size=256,
+            max_cached_statement_lifetime=0,
+        )
+        await connection.execute(_DURABLE)
+        return connection
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.terminate()
+
+
+# -- SQL --------------------------------------------------------------------------------------------------------------
+
+_LAST_SEQUENCE: Final = "SELECT last_sequence FROM event_counter WHERE id = 1"
+
+_ASKED_AT: Final = len(PAYMENT) + 1 + len(OPERATION) + len(STORE_UPDATE)
+_LOAD: Final = f"""
+    SELECT {record_columns()}, {columns(OPERATION, "a")}, {columns(OPERATION, "b")}
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+        WITH ORDINALITY AS k (store, order_id, request_id, operation_id, place) {RECORD_JOINS}
+    LEFT JOIN operations a ON a.store = k.store AND a.request_id = k.request_id
+    LEFT JOIN operations b ON b.store = k.store AND b.operation_id = k.operation_id
+    ORDER BY k.place"""
+
+
+async def _load(line: _Line, group: Sequence[_Read | _Change]) -> list[Record]:
+    rows = await line.fetch(
+        _LOAD,
+        [each.key.store for each in group],
+        [each.key.order_id for each in group],
+        [each.request_id or None for each in group],
+        [each.operation_id or None for each in group],
+    )
+    return [_to_record(row) for row in rows]
+
+
+def _to_record(row: Row) -> Record:
+    record = to_record(row[:_ASKED_AT])
+    by_request, by_operation = row[_ASKED_AT : _ASKED_AT + len(OPERATION)], row[_ASKED_AT + len(OPERATION) :]
+    asked = by_request if by_request[0] is not None else by_operation
+    return record._replace(asked=to_operation(asked)) if asked[0] is not None else record
+
+
+def _assignments(names: Iterable[str], source: str) -> str:
+    return ", ".join(f'"{name}" = {source}."{name}"' for name in names)
+
+
+_PAYMENT_CHANGES: Final = [name for name in PAYMENT if name not in ("store", "order_id", "create_time")]
+
+# One statement, and so one transaction: all of what the bodies left of payments that nobody else changed, or nothing.
+# A parameter is an array of a table's rows, all its columns in their order. Foreign keys are checked at its end.
+_WRITE: Final = f"""
+    WITH changed AS (
+        UPDATE payments p SET {_assignments(_PAYMENT_CHANGES, "w")}, lock_version = p.lock_version + 1
+        FROM unnest($1::payments[]) w
+        WHERE p.store = w.store AND p.order_id = w.order_id AND p.lock_version = w.lock_version
+        RETURNING p.store, p.order_id
+    ), added AS (
+        INSERT INTO payments SELECT w.* FROM unnest($2::payments[]) w ON CONFLICT DO NOTHING RETURNING store, order_id
+    ), held AS (
+        SELECT store, order_id FROM changed UNION ALL SELECT store, order_id FROM added
+    ), begun AS (
+        INSERT INTO operations SELECT w.* FROM unnest($3::operations[]) w
+        JOIN held h ON h.store = w.store AND h.order_id = w.order_id
+    ), settled AS (
+        UPDATE operations o SET {_assignments(OPERATION_CHANGES, "w")}
+        FROM unnest($4::operations[]) w JOIN held h ON h.store = w.store AND h.order_id = w.order_id
+        WHERE o.operation_id = w.operation_id AND o.{IN_FLIGHT_SQL}
+    ), told AS (
+        INSERT INTO store_updates SELECT w.* FROM unnest($5::store_updates[]) w
+        JOIN held h ON h.store = w.store AND h.order_id = w.order_id
+        ON CONFLICT (store, order_id) DO UPDATE SET {_assignments(STORE_UPDATE[2:], "excluded")}
+    ), found AS (
+        INSERT INTO gateway_references SELECT w.* FROM unnest($6::gateway_references[]) w
+        JOIN held h ON h.store = w.store AND h.order_id = w.order_id
+        ON CONFLICT DO NOTHING
+    ), happened AS (
+        SELECT w.*, row_number() OVER (ORDER BY w.sequence) AS place FROM unnest($7::events[]) w
+        JOIN held h ON h.store = w.store AND h.order_id = w.order_id
+    ), counted AS (
+        UPDATE event_counter SET last_sequence = last_sequence + (SELECT count(*) FROM happened)
+        WHERE id = 1 AND EXISTS (SELECT FROM happened)
+        RETURNING last_sequence
+    ), appended AS (
+        INSERT INTO events (sequence, {columns(EVENT)})
+        SELECT c.last_sequence - (SELECT count(*) FROM happened) + w.place, {columns(EVENT, "w")}
+        FROM happened w CROSS JOIN counted c
+    )
+    SELECT h.store, h.order_id, (SELECT last_sequence FROM counted) FROM held h"""
+
+
+def _arguments(works: list[PaymentWork]) -> list[list[tuple[Any, ...]]]:
+    """Return the parameters of `_WRITE`."""
+    changed: list[tuple[Any, ...]] = []
+    added: list[tuple[Any, ...]] = []
+    for work in works:
+        row = (*payment_row(work.known()), work.found.lock_version)
+        (added if work.found.payment is None else changed).append(row)
+    events = [event for work in works for event in work.events]
+    return [
+        changed,
+        added,
+        [tuple(operation_row(work.added_operation)) for work in works if work.added_operation],
+        [tuple(operation_row(work.saved_operation)) for work in works if work.saved_operation],
+        [
+            tuple(store_update_row(work.store_update))
+            for work in works
+            if work.store_update and work.store_update != work.found.store_update
+        ],
+        [(work.key.store, value, work.key.order_id) for work in works for value in work.new_references],
+        [(place, *event_row(event)) for place, event in enumerate(events)],
+    ]
+
+
+def _nobody(events: list[Event]) -> None:
+    """Nobody listens yet."""

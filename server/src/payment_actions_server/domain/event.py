@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from payment_actions_server.domain.status import PaymentStatus
 
@@ -71,6 +72,13 @@ class Event:
         ]
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sealed(**content: Any) -> Event:
+    """Return the event of this content with its hash."""
+    event = Event(**content)
+    object.__setattr__(event, "hash", event.sealed_hash())  # Nobody has seen it yet: it is not changed, but finished.
+    return event
 
 
 def chain_break(events: Iterable[Event]) -> int | None:

@@ -1,11 +1,12 @@
 """An operation: one requested run of an action, durable before the gateway hears of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from payment_actions_server.domain.errors import RequestIdReused
 from payment_actions_server.domain.status import Action, OperationState
+from payment_actions_server.domain.values import replaced
 
 REFERENCE_PREFIX: Final = "pa-"
 REFERENCE_LENGTH_MAX: Final = 32
@@ -103,11 +104,16 @@ class Operation:
             order_id=self.order_id,
         )
 
-    def settled(self, outcome: Outcome, *, now: datetime, next_check_time: datetime | None) -> "Operation":
-        """Return this operation with what an attempt proved. A settled operation never changes again."""
+    def settled(
+        self, outcome: Outcome, *, now: datetime, next_check_time: datetime | None, **counts: int
+    ) -> "Operation":
+        """Return this operation with what an attempt proved. A settled operation never changes again.
+
+        :param counts: ``attempts`` and ``checks``, where they change too.
+        """
         assert self.state.in_flight, f"{self.operation_id} is {self.state} and final"
         assert outcome.state.in_flight == (next_check_time is not None)
-        return replace(
+        return replaced(
             self,
             state=outcome.state,
             gateway_id=outcome.gateway_id or self.gateway_id,
@@ -117,4 +123,5 @@ class Operation:
             lease_id="",
             lease_expire_time=None,
             next_check_time=next_check_time,
+            **counts,
         )

@@ -1,17 +1,18 @@
 """A payment: our record of one order's payment, and the ways in which it may change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from payment_actions_server.domain.event import GENESIS, INCIDENTAL, Event, EventType
+from payment_actions_server.domain.event import GENESIS, INCIDENTAL, Event, EventType, sealed
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.snapshot import GatewayReference, Snapshot
 from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
 from payment_actions_server.domain.transitions import forward
+from payment_actions_server.domain.values import replaced
 
 
 class PaymentKey(NamedTuple):
@@ -101,9 +102,13 @@ class Payment:
         operation_id: str = "",
         message: str = "",
         details: Mapping[str, str] | None = None,
+        **changes: Any,
     ) -> tuple["Payment", Event]:
-        """Return this payment one version on, and the sealed event that says why."""
-        unsealed = Event(
+        """Return this payment one version on, and the sealed event that says why.
+
+        :param changes: fields that change besides, and that no event tells of: those of the schedule.
+        """
+        event = sealed(
             store=self.store,
             order_id=self.order_id,
             number=self.version + 1,
@@ -117,9 +122,11 @@ class Payment:
             details=details or {},
             previous_hash=self.last_hash,
         )
-        event = replace(unsealed, hash=unsealed.sealed_hash())
         revision = self.revision + (event_type not in INCIDENTAL)
-        return replace(self, version=event.number, revision=revision, last_hash=event.hash, update_time=now), event
+        after = replaced(
+            self, version=event.number, revision=revision, last_hash=event.hash, update_time=now, **changes
+        )
+        return after, event
 
     def follow(self, snapshot: Snapshot, known_references: tuple[GatewayReference, ...] = ()) -> Followed:
         """Return this payment as ``snapshot`` shows it, if that is the same or ahead.
@@ -129,7 +136,7 @@ class Payment:
         problem = snapshot.problem() or self._contradiction(snapshot)
         if problem:
             return Followed(self, Verdict.CONTRADICTION, problem)
-        followed = replace(
+        followed = replaced(
             self,
             status=snapshot.status,
             currency_code=snapshot.currency_code,
@@ -169,26 +176,28 @@ class Payment:
         The effect is absolute (``base_minor`` + amount): a snapshot that showed it first does not make it count twice.
         """
         assert operation.state is OperationState.SUCCEEDED
-        with_id = replace(self, references=_union(self.references, _references_of(operation)))
+        references = _union(self.references, _references_of(operation))
         reached = operation.base_minor + operation.amount_minor
         if operation.action is Action.CAPTURE:
             captured = max(self.captured_minor, reached)
-            return replace(
-                with_id,
+            return replaced(
+                self,
+                references=references,
                 captured_minor=captured,
                 status=_forward_or_stay(self.status, _captured(self, captured)),
                 anomaly=self._unexpected_money() or self.anomaly,
             )
         if operation.action is Action.REFUND:
             refunded = max(self.refunded_minor, reached)
-            return replace(
-                with_id,
+            return replaced(
+                self,
+                references=references,
                 refunded_minor=refunded,
                 status=_forward_or_stay(self.status, _refunded(self, refunded)),
             )
         assert operation.action is Action.VOID
         target = PaymentStatus.CAPTURED if self.captured_minor else PaymentStatus.VOIDED
-        return replace(with_id, status=_forward_or_stay(self.status, target))
+        return replaced(self, references=references, status=_forward_or_stay(self.status, target))
 
     def _unexpected_money(self) -> str:
         """Return what is wrong when money is collected now; empty when nothing is."""

@@ -1,7 +1,7 @@
 """The transactions that change a payment: each appends its event, tells the store, and plans the next look."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from payment_actions_server.domain.event import EventType
@@ -11,6 +11,7 @@ from payment_actions_server.domain.payment import Payment, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import OperationState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdateState
+from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.view import PaymentView
 from payment_actions_server.storage import PaymentWork, Record
@@ -61,11 +62,10 @@ class Ledger:
     ) -> Payment:
         """Save ``payment`` with the event that says why, and let the store know if its status moved.
 
-        :param looked: the payment before the look that brings the change, if one does; see `planned`.
+        :param looked: the payment before the look that brings the change, if one does; see `next_look`.
         """
         now = self._context.clock.now()
-        planned = self.planned(replace(payment, refreshes=0), looked)
-        changed, event = planned.recorded(
+        changed, event = payment.recorded(
             event_type,
             now=now,
             actor=cause.actor,
@@ -73,6 +73,8 @@ class Ledger:
             operation_id=operation_id,
             message=message,
             details=cause.details,
+            next_refresh_time=self.next_look(payment, 0, looked),
+            refreshes=0,
         )
         work.save_payment(changed, event)
         if changed.status is not before:
@@ -84,7 +86,7 @@ class Ledger:
         if payment.status is PaymentStatus.PENDING or not payment.ours:
             return  # Until the result is known the checkout is the order's master.
         known = work.known_store_update()
-        update = replace(
+        update = replaced(
             known,
             state=StoreUpdateState.PENDING,
             generation=known.generation + 1,
@@ -114,12 +116,12 @@ class Ledger:
         late = payment.version != asked.version
         if work.operation is not None:
             # What is under way is most likely our own operation, which tells of itself.
-            snapshot = replace(snapshot, under_way=None)
+            snapshot = replaced(snapshot, under_way=None)
         elif late and snapshot.under_way is not payment.under_way:
             # It may have ended meanwhile, or have been our own operation, which did.
             if not last_look:
                 return Verdict.CONTRADICTION
-            snapshot = replace(snapshot, under_way=payment.under_way)
+            snapshot = replaced(snapshot, under_way=payment.under_way)
         followed = payment.follow(snapshot)
         if followed.verdict is Verdict.CONTRADICTION:
             if last_look and not late and payment.anomaly != followed.problem:
@@ -140,7 +142,7 @@ class Ledger:
     def _raise_anomaly(
         self, work: PaymentWork, payment: Payment, problem: str, cause: Cause, *, looked: Payment
     ) -> None:
-        shown = replace(payment, anomaly=problem)
+        shown = replaced(payment, anomaly=problem)
         self.change(work, shown, EventType.ANOMALY, before=payment.status, cause=cause, message=problem, looked=looked)
 
     def finish(
@@ -171,8 +173,10 @@ class Ledger:
         if overtaken and not _proves_an_end(outcome):
             return current
         same = outcome.state is current.state
-        settled = replace(
-            current.settled(outcome, now=now, next_check_time=self._next_check(current, outcome, now, check_by)),
+        settled = current.settled(
+            outcome,
+            now=now,
+            next_check_time=self._next_check(current, outcome, now, check_by),
             attempts=max(current.attempts, operation.attempts),
             checks=current.checks if same else 0,
         )
@@ -242,8 +246,8 @@ class Ledger:
         :param looked: the payment before that look.
         """
         payment = work.known()
-        planned = self.planned(replace(payment, refreshes=payment.refreshes + 1), looked)
-        work.reschedule(planned.next_refresh_time, planned.refreshes)
+        refreshes = payment.refreshes + 1
+        work.reschedule(self.next_look(payment, refreshes, looked), refreshes)
 
     def plan_look_again(self, work: PaymentWork) -> None:
         """Space the next look after one that failed: whatever asked for it still waits for its answer."""
@@ -251,24 +255,25 @@ class Ledger:
         wait = self._context.policy.refresh.after(payment.refreshes, self._context.random)
         work.reschedule(self._context.clock.now() + wait, payment.refreshes + 1)
 
-    def planned(self, payment: Payment, looked: Payment | None = None) -> Payment:
-        """Return ``payment`` with the time of the schedule's next look at it.
+    def next_look(self, payment: Payment, refreshes: int, looked: Payment | None = None) -> datetime | None:
+        """Return the time of the schedule's next look at ``payment``.
 
         A look that is due, or about to be, was asked for, most likely by a notification: it stays so unless it is the
         look that just ended.
 
+        :param refreshes: scheduled looks since the payment changed; they space the next one.
         :param looked: the payment before the look that just ended, if one did.
         """
         context, due = self._context, payment.next_refresh_time
         now = context.clock.now()
         answered = looked is not None and looked.next_refresh_time == due
         if due is not None and due <= now + timedelta(seconds=context.policy.poll_seconds) and not answered:
-            return payment
+            return due
         terms = context.store(payment.store).terms
-        return replace(payment, next_refresh_time=context.policy.next_look(payment, terms, now, context.random))
+        return context.policy.next_look(payment, terms, now, context.random, refreshes)
 
     def _look_soon(self, payment: Payment) -> Payment:
-        return replace(payment, next_refresh_time=self._context.clock.now())
+        return replaced(payment, next_refresh_time=self._context.clock.now())
 
     def _next_check(
         self, operation: Operation, outcome: Outcome, now: datetime, check_by: datetime | None

@@ -43,17 +43,22 @@ class EnginePolicy:
     notification_memory_days: float = 60.0  #: How long message ids are remembered; Amazon resends for 14 days.
     watch_idle_seconds: float = 15.0  #: How often a silent watch shows a sign of life.
 
-    def next_look(self, payment: Payment, terms: Terms, now: datetime, random: Random) -> datetime | None:
-        """Return when the schedule should look at ``payment`` again; None when nothing can change by itself."""
+    def next_look(
+        self, payment: Payment, terms: Terms, now: datetime, random: Random, refreshes: int
+    ) -> datetime | None:
+        """Return when the schedule should look at ``payment`` again; None when nothing can change by itself.
+
+        :param refreshes: scheduled looks since it changed.
+        """
         if not payment.ours:
             return None
         waiting = payment.status is PaymentStatus.PENDING or payment.under_way is not None
         if waiting or (
             payment.status is PaymentStatus.AUTHORIZED and terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE
         ):
-            return now + self.refresh.after(payment.refreshes, random)
+            return now + self.refresh.after(refreshes, random)
         open_statuses = (PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED)
         if payment.status in open_statuses and payment.authorization_expire_time is not None:
             expired = payment.authorization_expire_time + timedelta(seconds=self.expiry_margin_seconds)
-            return max(expired, now + self.refresh.after(payment.refreshes, random))
+            return max(expired, now + self.refresh.after(refreshes, random))
         return None

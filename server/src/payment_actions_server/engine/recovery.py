@@ -1,7 +1,6 @@
 """Finish what was begun: operations whose worker died, whose answer was lost, or whose result comes later."""
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -9,6 +8,7 @@ import structlog
 from payment_actions_server.domain.operation import Operation, Outcome
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.status import OperationState
+from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
@@ -47,7 +47,7 @@ class Recovery:
                 return operation  # Claimed by a first run of this very transaction.
             if self._held(operation) or operation.next_check_time != due.next_check_time:
                 return None  # Another replica was faster.
-            return self._lease(work, replace(operation, checks=operation.checks + 1), lease_id)
+            return self._lease(work, replaced(operation, checks=operation.checks + 1), lease_id)
 
         claimed = await self._context.storage.change(_key(due), claim)
         if claimed is not None:
@@ -78,7 +78,7 @@ class Recovery:
     def _lease(self, work: PaymentWork, operation: Operation, lease_id: str) -> Operation:
         now = self._context.clock.now()
         until = now + timedelta(seconds=self._context.policy.lease_seconds)
-        leased = replace(
+        leased = replaced(
             operation,
             lease_id=lease_id,
             lease_expire_time=until,
@@ -131,7 +131,7 @@ class Recovery:
 
     async def _sent_again(self, operation: Operation) -> Operation:
         """Count the attempt before it is made: a crash in between must not make it look like the first."""
-        again = replace(operation, attempts=operation.attempts + 1)
+        again = replaced(operation, attempts=operation.attempts + 1)
 
         def body(work: PaymentWork) -> None:
             current = work.operation

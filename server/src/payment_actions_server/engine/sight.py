@@ -1,7 +1,6 @@
 """First sight of an order: the platform tells of the order, the gateway of the money, and a record begins."""
 
 import asyncio
-from dataclasses import replace
 
 import structlog
 
@@ -18,6 +17,7 @@ from payment_actions_server.domain.payment import Payment, PaymentKey, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
+from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
@@ -121,7 +121,7 @@ class Sight:
     def _with_snapshot(self, payment: Payment, snapshot: Snapshot) -> Payment:
         followed = payment.follow(snapshot)
         if followed.verdict is Verdict.CONTRADICTION:
-            return replace(payment, anomaly=followed.problem)
+            return replaced(payment, anomaly=followed.problem)
         return followed.payment
 
     def _begin_record(self, work: PaymentWork, seen: Payment, order: PlatformOrder) -> Record:
@@ -130,16 +130,16 @@ class Sight:
         return Record(work.payment, work.operation, work.store_update)
 
     def _add(self, work: PaymentWork, seen: Payment, order: PlatformOrder) -> None:
-        planned = self._ledger.planned(seen)
-        amount = format_amount(planned.order_total_minor, planned.currency_code)
-        details = {"platform_status": order.platform_status, "order_number": planned.order_number}
-        payment, event = planned.recorded(
+        amount = format_amount(seen.order_total_minor, seen.currency_code)
+        details = {"platform_status": order.platform_status, "order_number": seen.order_number}
+        payment, event = seen.recorded(
             EventType.PAYMENT_SEEN,
-            now=planned.create_time,
+            now=seen.create_time,
             actor="service",
             before=None,
-            message=f"First seen: {amount} by {planned.method_name or planned.method_code}, {planned.status}",
-            details=details | ({"anomaly": planned.anomaly} if planned.anomaly else {}),
+            message=f"First seen: {amount} by {seen.method_name or seen.method_code}, {seen.status}",
+            details=details | ({"anomaly": seen.anomaly} if seen.anomaly else {}),
+            next_refresh_time=self._ledger.next_look(seen, 0),
         )
         in_sync = StoreUpdate(
             store=payment.store,

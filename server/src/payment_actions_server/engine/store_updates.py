@@ -1,7 +1,6 @@
 """Bring each payment's status to the store platform: at least once, in the background, until it holds it."""
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -9,6 +8,7 @@ import structlog
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
+from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.plugins import StatusApplied, StatusUpdate
@@ -43,7 +43,7 @@ class StoreUpdates:
                 return None
             if update.lease_expire_time is not None and update.lease_expire_time > now:
                 return None  # Another replica was faster.
-            claimed = replace(update, lease_expire_time=until, attempts=update.attempts + 1)
+            claimed = replaced(update, lease_expire_time=until, attempts=update.attempts + 1)
             work.put_store_update(claimed)
             return claimed, work.known()
 
@@ -69,11 +69,11 @@ class StoreUpdates:
                 # What we wrote so late may lie over the newer status that somebody wrote meanwhile: write that again.
                 self._ledger.tell_store(work, payment)
             return
-        released = replace(current, lease_expire_time=None, platform_status=applied.platform_status)
+        released = replaced(current, lease_expire_time=None, platform_status=applied.platform_status)
         if current.generation != claimed.generation:
             work.put_store_update(released)  # A newer status waits: it is due at once.
             return
-        in_sync = replace(
+        in_sync = replaced(
             released,
             state=StoreUpdateState.IN_SYNC,
             next_attempt_time=None,
@@ -97,7 +97,7 @@ class StoreUpdates:
         if _overtaken(claimed, current):
             return
         wait = self._context.policy.store_update.after(claimed.attempts - 1, self._context.random)
-        later = replace(
+        later = replaced(
             current,
             lease_expire_time=None,
             last_error=problem,

@@ -13,6 +13,7 @@ from payment_actions_server.domain.payment import Payment
 from payment_actions_server.domain.snapshot import GatewayReference
 from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
+from payment_actions_server.domain.values import made
 
 Row = Sequence[Any]
 
@@ -50,15 +51,15 @@ class _Codec:
 
     def __init__(
         self,
-        kind: Callable[..., Any],
+        kind: type,
         columns: tuple[str, ...],
         **kept_otherwise: tuple[Callable[[Any], Any], Callable[[Any], Any]],
     ) -> None:
         self._kind = kind
-        self._columns = columns
         self._values = attrgetter(*columns)
-        self._encoders = [(columns.index(name), both[0]) for name, both in kept_otherwise.items()]
-        self._decoders = [(name, both[1]) for name, both in kept_otherwise.items()]
+        kept = [(columns.index(name), both) for name, both in kept_otherwise.items()]
+        self._encoders = [(place, encode) for place, (encode, _) in kept if encode is not _same]
+        self._decoders = [(place, decode) for place, (_, decode) in kept]
 
     def row(self, value: Any) -> list[Any]:
         row = list(self._values(value))
@@ -67,10 +68,10 @@ class _Codec:
         return row
 
     def value(self, row: Row) -> Any:
-        values = dict(zip(self._columns, row, strict=True))
-        for name, decode in self._decoders:
-            values[name] = decode(values[name])
-        return self._kind(**values)
+        values = list(row)
+        for place, decode in self._decoders:
+            values[place] = decode(values[place])
+        return made(self._kind, values)
 
 
 def _same(value: Any) -> Any:
@@ -79,6 +80,14 @@ def _same(value: Any) -> Any:
 
 _TIME: Final = (to_microseconds, to_time)
 _OPTIONAL_TIME: Final = (_optional_microseconds, _optional_time)
+
+
+def _optional_action(value: str | None) -> Action | None:
+    return None if value is None else Action(value)
+
+
+def _optional_status(value: str | None) -> PaymentStatus | None:
+    return None if value is None else PaymentStatus(value)
 
 
 def _references(text: str) -> tuple[GatewayReference, ...]:
@@ -96,7 +105,7 @@ _PAYMENTS = _Codec(
     status=(_same, PaymentStatus),
     references=(json.dumps, _references),
     authorization_expire_time=_OPTIONAL_TIME,
-    under_way=(_same, lambda value: value and Action(value)),
+    under_way=(_same, _optional_action),
     create_time=_TIME,
     update_time=_TIME,
     next_refresh_time=_OPTIONAL_TIME,
@@ -123,7 +132,7 @@ _EVENTS = _Codec(
     (*EVENT, "sequence"),
     type=(_same, EventType),
     time=_TIME,
-    status_before=(_same, lambda value: value and PaymentStatus(value)),
+    status_before=(_same, _optional_status),
     status_after=(_same, PaymentStatus),
     details=(_details, json.loads),
 )

@@ -1,7 +1,6 @@
 """The unit of work: what is known of one payment, and what shall become durable of it together."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate
+from payment_actions_server.domain.values import replaced
 
 
 class Record(NamedTuple):
@@ -68,7 +68,7 @@ class PaymentWork:
 
     def number_events(self, insert: Callable[[Event], int | None]) -> None:
         """Give each event the sequence that its insertion returned."""
-        self.events = [replace(event, sequence=insert(event) or 0) for event in self.events]
+        self.events = [replaced(event, sequence=insert(event) or 0) for event in self.events]
 
     def known(self) -> Payment:
         """Return the payment, which the caller has seen before."""
@@ -103,7 +103,7 @@ class PaymentWork:
 
     def reschedule(self, next_refresh_time: datetime | None, refreshes: int) -> None:
         """Say when the schedule looks at the payment next; no event, for nothing about the payment changed."""
-        self.payment = replace(self.known(), next_refresh_time=next_refresh_time, refreshes=refreshes)
+        self.payment = replaced(self.known(), next_refresh_time=next_refresh_time, refreshes=refreshes)
 
     def index_references(self, values: Iterable[str]) -> None:
         """Make the payment findable by ids of the gateway, or by our references."""

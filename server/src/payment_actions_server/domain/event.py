@@ -31,6 +31,8 @@ class EventType(StrEnum):
 # that read the payment a moment earlier is still right about it.
 INCIDENTAL = frozenset({EventType.NOTIFICATION_IGNORED, EventType.STORE_UPDATED, EventType.STORE_UPDATE_DELAYED})
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 GENESIS = "0" * 64
 """What the first event of a payment names as the hash before it."""
 
@@ -70,8 +72,7 @@ class Event:
             sorted(self.details.items()),
             self.previous_hash,
         ]
-        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hashlib.sha256(_encode(content).encode()).hexdigest()
 
 
 def sealed(**content: Any) -> Event:

@@ -27,7 +27,14 @@ from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.storage._interface import Body, RuleBroken, StorageUnavailable
 from payment_actions_server.storage.migrate import upgrade
-from payment_actions_server.storage.queries import RECORD_JOINS, Queries, columns, record_columns, to_record
+from payment_actions_server.storage.queries import (
+    RECORD,
+    RECORD_JOINS,
+    RECORD_LENGTH,
+    Queries,
+    columns,
+    to_record,
+)
 from payment_actions_server.storage.rows import (
     EVENT,
     OPERATION,
@@ -405,11 +412,11 @@ class _Line:
 
 _LAST_SEQUENCE: Final = "SELECT last_sequence FROM event_counter WHERE id = 1"
 
-_ASKED_AT: Final = len(PAYMENT) + 1 + len(OPERATION) + len(STORE_UPDATE)
 _LOAD: Final = f"""
-    SELECT {record_columns()}, {columns(OPERATION, "a")}, {columns(OPERATION, "b")}
+    SELECT {RECORD}, {columns(OPERATION, "a")}, {columns(OPERATION, "b")}
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
-        WITH ORDINALITY AS k (store, order_id, request_id, operation_id, place) {RECORD_JOINS}
+        WITH ORDINALITY AS k (store, order_id, request_id, operation_id, place)
+    LEFT JOIN payments p ON p.store = k.store AND p.order_id = k.order_id {RECORD_JOINS}
     LEFT JOIN operations a ON a.store = k.store AND a.request_id = k.request_id
     LEFT JOIN operations b ON b.store = k.store AND b.operation_id = k.operation_id
     ORDER BY k.place"""
@@ -427,8 +434,8 @@ async def _load(line: _Line, group: Sequence[_Read | _Change]) -> list[Record]:
 
 
 def _to_record(row: Row) -> Record:
-    record = to_record(row[:_ASKED_AT])
-    by_request, by_operation = row[_ASKED_AT : _ASKED_AT + len(OPERATION)], row[_ASKED_AT + len(OPERATION) :]
+    record, asked_at = to_record(row[:RECORD_LENGTH]), RECORD_LENGTH
+    by_request, by_operation = row[asked_at : asked_at + len(OPERATION)], row[asked_at + len(OPERATION) :]
     asked = by_request if by_request[0] is not None else by_operation
     return record._replace(asked=to_operation(asked)) if asked[0] is not None else record
 

@@ -45,38 +45,34 @@ def in_flight(alias: str) -> str:
     return f"{alias}.{IN_FLIGHT_SQL}"
 
 
-_RECORD: Final = f"{columns(PAYMENT, 'p')}, p.lock_version, {columns(OPERATION, 'o')}, {columns(STORE_UPDATE, 'u')}"
+RECORD: Final = f"{columns(PAYMENT, 'p')}, p.lock_version, {columns(OPERATION, 'o')}, {columns(STORE_UPDATE, 'u')}"
+"""The columns that `to_record` reads."""
+
 RECORD_JOINS: Final = f"""
-    LEFT JOIN payments p ON p.store = k.store AND p.order_id = k.order_id
-    LEFT JOIN operations o ON o.store = k.store AND o.order_id = k.order_id AND {in_flight("o")}
-    LEFT JOIN store_updates u ON u.store = k.store AND u.order_id = k.order_id"""
-"""From ``k(store, order_id)``; see `record_columns`."""
+    LEFT JOIN operations o ON o.store = p.store AND o.order_id = p.order_id AND {in_flight("o")}
+    LEFT JOIN store_updates u ON u.store = p.store AND u.order_id = p.order_id"""
+"""What `RECORD` needs besides ``payments p``."""
 
 _OPERATION_AT: Final = len(PAYMENT) + 1
 _UPDATE_AT: Final = _OPERATION_AT + len(OPERATION)
-_ASKED_AT: Final = _UPDATE_AT + len(STORE_UPDATE)
-
-
-def record_columns(asked: str = "") -> str:
-    """Return the columns that `to_record` reads; ``asked`` is the alias of the operation that is asked for besides."""
-    return f"{_RECORD}, {columns(OPERATION, asked)}" if asked else _RECORD
+RECORD_LENGTH: Final = _UPDATE_AT + len(STORE_UPDATE)
 
 
 def to_record(row: Row) -> Record:
-    """Return the record of a row of `record_columns`."""
+    """Return the record of the columns `RECORD`."""
     return Record(
         to_payment(row[: len(PAYMENT)]) if row[0] is not None else None,
         to_operation(row[_OPERATION_AT:_UPDATE_AT]) if row[_OPERATION_AT] is not None else None,
-        to_store_update(row[_UPDATE_AT:_ASKED_AT]) if row[_UPDATE_AT] is not None else None,
-        to_operation(row[_ASKED_AT:]) if len(row) > _ASKED_AT and row[_ASKED_AT] is not None else None,
-        row[len(PAYMENT)] or 0,
+        to_store_update(row[_UPDATE_AT:RECORD_LENGTH]) if row[_UPDATE_AT] is not None else None,
+        lock_version=row[len(PAYMENT)] or 0,
     )
 
 
 _EVENTS = f"SELECT {columns((*EVENT, 'sequence'))} FROM events"
 _NOBODY_HOLDS = "(lease_expire_time IS NULL OR lease_expire_time <= $2)"
 
-_OPERATION = f"SELECT {columns(OPERATION)} FROM operations WHERE operation_id = $1 AND store = $2"
+OPERATION_BY_ID: Final = f"SELECT {columns(OPERATION)} FROM operations WHERE store = $1 AND operation_id = $2"
+OPERATION_BY_REQUEST: Final = f"SELECT {columns(OPERATION)} FROM operations WHERE store = $1 AND request_id = $2"
 _LIST_EVENTS = f"{_EVENTS} WHERE store = $1 AND order_id = $2 AND number > $3 ORDER BY number LIMIT $4"
 _EVENTS_AFTER = f"{_EVENTS} WHERE sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3"
 _DUE_PAYMENTS = (
@@ -149,15 +145,13 @@ class Queries(ABC):
 
     async def operation(self, store: str, operation_id: str) -> Operation | None:
         """Return an operation."""
-        rows = await self._rows(_OPERATION, operation_id, store)
+        rows = await self._rows(OPERATION_BY_ID, store, operation_id)
         return to_operation(rows[0]) if rows else None
 
     async def list_records(self, wanted: PaymentFilter) -> list[Record]:
         """Return payments, the last changed first."""
         conditions, arguments = self._conditions(wanted)
-        sql = f"""SELECT {record_columns()} FROM payments p
-            LEFT JOIN operations o ON o.store = p.store AND o.order_id = p.order_id AND {in_flight("o")}
-            LEFT JOIN store_updates u ON u.store = p.store AND u.order_id = p.order_id
+        sql = f"""SELECT {RECORD} FROM payments p {RECORD_JOINS}
             WHERE {" AND ".join(conditions) or "TRUE"}
             ORDER BY p.update_time DESC, p.store DESC, p.order_id DESC LIMIT ${len(arguments) + 1}"""
         return [to_record(row) for row in await self._rows(sql, *arguments, wanted.limit)]

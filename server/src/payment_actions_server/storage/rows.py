@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
@@ -90,12 +91,21 @@ def _optional_status(value: str | None) -> PaymentStatus | None:
     return None if value is None else PaymentStatus(value)
 
 
+@lru_cache(2048)  # A payment is read and written several times in a row.
 def _references(text: str) -> tuple[GatewayReference, ...]:
     return tuple(GatewayReference(*pair) for pair in json.loads(text))
 
 
+@lru_cache(2048)
+def _references_text(references: tuple[GatewayReference, ...]) -> str:
+    return json.dumps(references)
+
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _details(details: Any) -> str:
-    return json.dumps(dict(details), ensure_ascii=False)
+    return _encode(dict(details))
 
 
 _PAYMENTS = _Codec(
@@ -103,7 +113,7 @@ _PAYMENTS = _Codec(
     PAYMENT,
     ours=(_same, bool),
     status=(_same, PaymentStatus),
-    references=(json.dumps, _references),
+    references=(_references_text, _references),
     authorization_expire_time=_OPTIONAL_TIME,
     under_way=(_same, _optional_action),
     create_time=_TIME,

@@ -9,7 +9,7 @@ that one which fails takes nothing of the others with it.
 import asyncio
 import json
 import sqlite3
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple, TypeVar
@@ -22,7 +22,15 @@ from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.storage._interface import Body, RuleBroken, StorageUnavailable
 from payment_actions_server.storage.migrate import upgrade
-from payment_actions_server.storage.queries import RECORD_JOINS, Queries, columns, record_columns, to_record
+from payment_actions_server.storage.queries import (
+    OPERATION_BY_ID,
+    OPERATION_BY_REQUEST,
+    RECORD,
+    RECORD_JOINS,
+    Queries,
+    columns,
+    to_record,
+)
 from payment_actions_server.storage.rows import (
     EVENT,
     OPERATION,
@@ -35,6 +43,7 @@ from payment_actions_server.storage.rows import (
     payment_row,
     store_update_row,
     to_microseconds,
+    to_operation,
 )
 from payment_actions_server.storage.tables import IN_FLIGHT_SQL
 from payment_actions_server.storage.work import PaymentWork, Record
@@ -43,6 +52,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 GROUP_SIZE_MAX: Final = 256
+RECENT_MAX: Final = 2048
 BUSY_SECONDS_MAX: Final = 10.0
 """How long to wait for another process that writes to the same file."""
 _PRAGMAS: Final = (
@@ -64,6 +74,7 @@ class SqliteStorage(Queries):
         self._arrived = asyncio.Event()
         self._group_task: asyncio.Task[None] | None = None
         self._closing = False
+        self._recent = _Recent()
         self.on_events: Callable[[list[Event]], None] = _nobody
 
     async def start(self) -> None:
@@ -89,10 +100,12 @@ class SqliteStorage(Queries):
         """Change a payment with the next group."""
 
         def run(connection: sqlite3.Connection) -> _Answer:
-            work = PaymentWork(key, _record(connection, key, request_id, operation_id))
+            known = self._recent.get(key) or _record(connection, key)
+            work = PaymentWork(key, _asking(connection, key.store, known, request_id, operation_id))
             value = body(work)
             if work.changed:
                 _write(connection, work)
+                self._recent.put(key, Record(work.payment, work.operation, work.store_update))
             return _Answer(value, work.events)
 
         value: T = await self._next_group(run)
@@ -100,7 +113,14 @@ class SqliteStorage(Queries):
 
     async def record(self, key: PaymentKey, *, request_id: str = "", operation_id: str = "") -> Record:
         """Return what is known of a payment."""
-        return _record(self._open_reader(), key, request_id, operation_id)
+        reader = self._open_reader()
+        if not (request_id or operation_id):
+            return _record(reader, key)
+        reader.execute("BEGIN")
+        try:
+            return _asking(reader, key.store, _record(reader, key), request_id, operation_id)
+        finally:
+            reader.execute("ROLLBACK")
 
     async def last_sequence(self) -> int:
         """Return the last sequence: commits come in the order of their sequences."""
@@ -151,6 +171,7 @@ class SqliteStorage(Queries):
             return
         try:
             await self._begin()
+            self._recent.trust(self._writer.execute("PRAGMA data_version").fetchone()[0])
             answers = [_answer(self._writer, wanted.run) for wanted in group]
             await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.execute, "COMMIT")
         except _Refused as refused:
@@ -191,12 +212,39 @@ class SqliteStorage(Queries):
             await loop.run_in_executor(self._thread, _begin_patiently, self._writer)
 
     def _roll_back(self) -> None:
+        self._recent.clear()  # What it holds of this group will never be so.
         if not self._writer.in_transaction:
             return
         try:
             self._writer.execute("ROLLBACK")
         except sqlite3.Error:  # The next group finds out whether the database is of any use again.
             log.exception("sqlite rollback failed", path=self._path)
+
+
+class _Recent:
+    """What this process wrote last, so that a payment's next change need not read it back from the database."""
+
+    def __init__(self) -> None:
+        self._records: OrderedDict[PaymentKey, Record] = OrderedDict()
+        self._data_version = 0
+
+    def trust(self, data_version: int) -> None:
+        """Forget all if somebody else has written: the number changes by other connections' commits only."""
+        if data_version != self._data_version:
+            self._records.clear()
+            self._data_version = data_version
+
+    def get(self, key: PaymentKey) -> Record | None:
+        return self._records.get(key)
+
+    def put(self, key: PaymentKey, record: Record) -> None:
+        self._records[key] = record
+        self._records.move_to_end(key)
+        if len(self._records) > RECENT_MAX:
+            self._records.popitem(last=False)
+
+    def clear(self) -> None:
+        self._records.clear()
 
 
 class _Answer(NamedTuple):
@@ -256,11 +304,9 @@ def _assignments(names: Sequence[str], of: Sequence[str]) -> str:
     return ", ".join(f'"{name}" = ?{of.index(name) + 1}' for name in names)
 
 
-_K = "FROM (SELECT ?1 AS store, ?2 AS order_id) k"
-_RECORD = f"SELECT {record_columns()} {_K} {RECORD_JOINS}"
-_RECORD_WITH = f"SELECT {record_columns('a')} {_K} {RECORD_JOINS} LEFT JOIN operations a ON a.store = k.store AND"
-_RECORD_BY_REQUEST = f"{_RECORD_WITH} a.request_id = ?3"
-_RECORD_BY_OPERATION = f"{_RECORD_WITH} a.operation_id = ?3"
+_RECORD = f"SELECT {RECORD} FROM payments p {RECORD_JOINS} WHERE p.store = ?1 AND p.order_id = ?2"
+_BY_REQUEST = _numbered(OPERATION_BY_REQUEST)
+_BY_OPERATION = _numbered(OPERATION_BY_ID)
 
 _KEY: Final = ("store", "order_id")
 _ADD_PAYMENT = _insert("payments", PAYMENT)
@@ -282,14 +328,23 @@ _ADD_EVENT = _insert("events", EVENT)
 _ADD_REFERENCE = "INSERT OR IGNORE INTO gateway_references (store, order_id, value) VALUES (?1, ?2, ?3)"
 
 
-def _record(connection: sqlite3.Connection, key: PaymentKey, request_id: str, operation_id: str) -> Record:
+def _record(connection: sqlite3.Connection, key: PaymentKey) -> Record:
+    row = connection.execute(_RECORD, key).fetchone()
+    return to_record(row) if row else Record()
+
+
+def _asking(connection: sqlite3.Connection, store: str, record: Record, request_id: str, operation_id: str) -> Record:
+    """Return the record with the operation that is asked for besides."""
+    in_flight = record.operation
+    if in_flight is not None and operation_id == in_flight.operation_id:
+        return record._replace(asked=in_flight)
     if request_id:
-        rows = connection.execute(_RECORD_BY_REQUEST, (*key, request_id))
+        row = connection.execute(_BY_REQUEST, (store, request_id)).fetchone()
     elif operation_id:
-        rows = connection.execute(_RECORD_BY_OPERATION, (*key, operation_id))
+        row = connection.execute(_BY_OPERATION, (store, operation_id)).fetchone()
     else:
-        rows = connection.execute(_RECORD, key)
-    return to_record(rows.fetchone())
+        return record
+    return record._replace(asked=to_operation(row)) if row else record
 
 
 def _write(connection: sqlite3.Connection, work: PaymentWork) -> None:

@@ -104,7 +104,10 @@ class SqliteStorage(Queries):
             work = PaymentWork(key, _asking(connection, key.store, known, request_id, operation_id))
             value = body(work)
             if work.changed:
-                _write(connection, work)
+                try:
+                    _write(connection, work)
+                except (OverflowError, UnicodeEncodeError) as error:  # A value that the driver cannot pass on.
+                    raise _Refused(str(error)) from error
                 self._recent.put(key, Record(work.payment, work.operation, work.store_update))
             return _Answer(value, work.events)
 

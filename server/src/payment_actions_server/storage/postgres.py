@@ -94,6 +94,9 @@ _TRANSIENT: Final = (
     TimeoutError,
 )
 
+# By one of the database's rules, or as a value that it cannot hold.
+_REFUSED: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
+
 
 class PostgresStorage(Queries):
     """A `Storage` in a PostgreSQL database.
@@ -257,7 +260,7 @@ class PostgresStorage(Queries):
         while group:
             try:
                 lost = await self._try_group(group)
-            except asyncpg.IntegrityConstraintViolationError as refusal:
+            except _REFUSED as refusal:
                 await self._after_refusal(group, refusal)
                 return
             except _TRANSIENT as error:
@@ -448,6 +451,7 @@ _PAYMENT_CHANGES: Final = [name for name in PAYMENT if name not in ("store", "or
 
 # One statement, and so one transaction: all of what the bodies left of payments that nobody else changed, or nothing.
 # A parameter is an array of a table's rows, all its columns in their order. Foreign keys are checked at its end.
+# ``refused`` makes it fail, by a cast that cannot succeed, where an operation to be saved is in flight no more.
 _WRITE: Final = f"""
     WITH changed AS (
         UPDATE payments p SET {_assignments(_PAYMENT_CHANGES, "w")}, lock_version = p.lock_version + 1
@@ -465,6 +469,7 @@ _WRITE: Final = f"""
         UPDATE operations o SET {_assignments(OPERATION_CHANGES, "w")}
         FROM unnest($4::operations[]) w JOIN held h ON h.store = w.store AND h.order_id = w.order_id
         WHERE o.operation_id = w.operation_id AND o.{IN_FLIGHT_SQL}
+        RETURNING o.operation_id
     ), told AS (
         INSERT INTO store_updates SELECT w.* FROM unnest($5::store_updates[]) w
         JOIN held h ON h.store = w.store AND h.order_id = w.order_id
@@ -484,8 +489,12 @@ _WRITE: Final = f"""
         INSERT INTO events (sequence, {columns(EVENT)})
         SELECT c.last_sequence - (SELECT count(*) FROM happened) + w.place, {columns(EVENT, "w")}
         FROM happened w CROSS JOIN counted c
+    ), refused AS (
+        SELECT CAST(w.operation_id || ' was final already' AS integer) AS no
+        FROM unnest($4::operations[]) w JOIN held h ON h.store = w.store AND h.order_id = w.order_id
+        WHERE w.operation_id NOT IN (SELECT operation_id FROM settled)
     )
-    SELECT h.store, h.order_id, (SELECT last_sequence FROM counted) FROM held h"""
+    SELECT h.store, h.order_id, (SELECT last_sequence FROM counted), (SELECT max(no) FROM refused) FROM held h"""
 
 
 def _arguments(works: list[PaymentWork]) -> list[list[tuple[Any, ...]]]:

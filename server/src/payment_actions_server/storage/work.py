@@ -107,6 +107,7 @@ class PaymentWork:
 
     def index_references(self, values: Iterable[str]) -> None:
         """Make the payment findable by ids of the gateway, or by our references."""
+        self.known()
         self.new_references.update(dict.fromkeys(values))
 
     # -- operations and the store update ----------------------------------------------------------------------------
@@ -114,6 +115,7 @@ class PaymentWork:
     def add_operation(self, operation: Operation) -> None:
         """Add an intent. There is none in flight, and the database itself keeps it so."""
         assert self.operation is None, f"{self.key} has an operation in flight"
+        assert PaymentKey(operation.store, operation.order_id) == self.known().key
         self.operation = self.added_operation = operation
         self.index_references((operation.reference,))
 

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 import structlog
+from support.databases import empty
 from support.postgres import remove_copies, server_for_tests
 
 
@@ -39,3 +40,17 @@ def postgres_url(postgres_server):
     name = postgres_server.create_migrated_database()
     yield postgres_server.url(name)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def _shared_postgres_url(postgres_server):
+    name = postgres_server.create_migrated_database()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def emptied_postgres_url(_shared_postgres_url):
+    """Return the URL of a database that has the schema and no rows: quicker than a new one, for tests that are many."""
+    empty(_shared_postgres_url)
+    return _shared_postgres_url

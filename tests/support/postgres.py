@@ -66,7 +66,7 @@ class PostgresServer:
         """Make a database that has the service's schema; return its name. The first one migrates, others are copies."""
         if not self._template:
             name = self.create_database()
-            _finish(_migrate(self.url(name)))
+            run_in_own_loop(migrate(self.url(name)))
             self._template = name
         return self.create_database(template=self._template)
 
@@ -76,7 +76,7 @@ class PostgresServer:
 
     def execute(self, statement: str, database: str = "") -> None:
         """Run a statement outside any transaction."""
-        _finish(_execute(self.url(database) if database else self._url.geturl(), statement))
+        run_in_own_loop(execute(self.url(database) if database else self._url.geturl(), statement))
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -289,7 +289,7 @@ def _reachable(programs: Path) -> bool:
 # -- Talking to it --------------------------------------------------------------------------------------------------
 
 
-def _finish(work: Coroutine[Any, Any, None]) -> None:
+def run_in_own_loop(work: Coroutine[Any, Any, None]) -> None:
     """Run something to its end in a loop of its own: the caller may be inside one."""
 
     async def bounded() -> None:
@@ -299,7 +299,8 @@ def _finish(work: Coroutine[Any, Any, None]) -> None:
         pool.submit(asyncio.run, bounded()).result()
 
 
-async def _execute(url: str, statement: str) -> None:
+async def execute(url: str, statement: str) -> None:
+    """Run a statement on a PostgreSQL server, outside any transaction."""
     connection = await asyncpg.connect(url, timeout=5, command_timeout=CALL_SECONDS_MAX)
     try:
         await connection.execute(statement)
@@ -307,7 +308,8 @@ async def _execute(url: str, statement: str) -> None:
         await connection.close()
 
 
-async def _migrate(url: str) -> None:
+async def migrate(url: str) -> None:
+    """Give a database of any kind the schema."""
     storage = open_storage(url)
     await storage.start()
     await storage.aclose()

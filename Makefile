@@ -10,7 +10,7 @@ MANIFESTS := pyproject.toml proto/pyproject.toml server/pyproject.toml adapters/
 	adapters/xcart/pyproject.toml clients/python/pyproject.toml
 TESTS ?= tests
 
-.PHONY: help demo serve test lint check proto requirements clean
+.PHONY: help demo serve test bench lint check proto requirements clean
 
 help: ## Say what each target does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -37,6 +37,9 @@ lint: proto ## Check style, types, import layers and the contract.
 
 test: lint ## Check everything: lint, then all tests. TESTS=path narrows it.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+bench: $(VENV)/ready ## Measure, as ratios to yardsticks. QUICK=1: two minutes.
+	@PYTHONPATH=tests $(BIN)/python -m bench $(if $(QUICK),--quick)
 
 demo: $(VENV)/ready ## Run the whole story on loopback, then keep serving. ONCE=1 ends by itself and says whether all came out right.
 	@$(BIN)/payment-actions demo $(if $(ONCE),--once)

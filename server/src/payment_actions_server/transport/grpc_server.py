@@ -47,10 +47,10 @@ class GrpcServer:
         self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=RPCS_MAX)
         handlers = Servicer(engine, self._boundary).handlers()
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE.full_name, handlers),))
-        self._server.add_registered_method_handlers(SERVICE.full_name, handlers)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        generic: Any = _GenericOnly(self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, generic)
         health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-        reflection.enable_server_reflection((SERVICE.full_name, health, reflection.SERVICE_NAME), self._server)
+        reflection.enable_server_reflection((SERVICE.full_name, health, reflection.SERVICE_NAME), generic)
 
     async def start(self, address: str) -> int:
         """Listen and serve.
@@ -80,6 +80,20 @@ class GrpcServer:
             async with asyncio.timeout(_HEALTH_SECONDS_MAX):
                 for service in _SERVED:
                     await self._health.set(service, status)
+
+
+class _GenericOnly:
+    """A server to which generated code adds handlers that are found by name.
+
+    Of those that are registered with grpc itself it waits for each apart, anew with every call of any of them: with as
+    many methods as ours that takes longer than all that this transport does.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
+
+    def add_registered_method_handlers(self, service: str, handlers: object) -> None:
+        """Leave them to the generic ones, which generated code adds too."""
 
 
 class _Health(HealthServicer):

@@ -5,6 +5,7 @@ does: it is a `SecretStr`, which shows itself to nobody, and where another libra
 a traceback it is struck out.
 """
 
+import json
 import logging
 import re
 import sys
@@ -28,6 +29,8 @@ _TALKATIVE: Final = ("alembic", "asyncio", "grpc", "httpcore", "httpx", "sqlalch
 
 _Line: TypeAlias = MutableMapping[str, Any]
 
+_ENCODER: Final = json.JSONEncoder(default=str)  # `json.dumps` makes one for every line.
+
 
 def configure(level: Level = "info", *, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
     """Set logging up for this process; called again, it starts anew.
@@ -39,7 +42,6 @@ def configure(level: Level = "info", *, secrets: Iterable[str] = (), stream: Tex
     target = stream or sys.stderr
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         _stamped,
     ]
@@ -62,7 +64,7 @@ def _rendering(target: TextIO, secrets: Iterable[str]) -> list[Processor]:
     conceal = _concealer(secrets)
     if target.isatty():
         return [structlog.processors.format_exc_info, conceal, structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.format_exc_info, conceal, structlog.processors.JSONRenderer(default=str)]
+    return [structlog.processors.format_exc_info, conceal, structlog.processors.JSONRenderer(_json)]
 
 
 def _configure_standard_library(
@@ -79,6 +81,10 @@ def _configure_standard_library(
     root.setLevel(number)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
+
+
+def _json(line: _Line, **_options: Any) -> str:
+    return _ENCODER.encode(line)
 
 
 def _concealer(secrets: Iterable[str]) -> Processor:

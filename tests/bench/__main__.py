@@ -21,6 +21,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--concurrency", default="", help="comma-separated")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--profile", action="store_true", help="the service runs under cProfile: slower, and tells why")
     return parser.parse_args()
 
 
@@ -38,7 +39,7 @@ async def main() -> None:
     url = await fill(folder, made, population)
     print(f"{population.size} payments loaded after {time.monotonic() - started:.1f} s", flush=True)
     results = []
-    async with stage(folder, "SQLite", url, population) as here:
+    async with stage(folder, "SQLite", url, population, profiled=chosen.profile) as here:
         rpcs = unaries(here.orders)
         for name in names:
             for concurrency in concurrencies:

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +90,14 @@ def echo(folder: Path) -> Process:
     return Process([sys.executable, "-m", "bench.echo"], folder / "echo.log")
 
 
-def service(folder: Path, database: str, name: str = "service", wrap: Callable[[list[str]], list[str]] = list) -> Process:
-    """Start the service as an operator does, with its default settings, over a database."""
+def service(folder: Path, database: str, name: str = "service", *, profiled: bool = False) -> Process:
+    """Start the service as an operator does, with its default settings, over a database.
+
+    :param profiled: under cProfile, which writes ``<name>.prof`` when the service stops.
+    """
     config = folder / f"{name}.toml"
     config.write_text(_CONFIG.format(database=database))
     command = [str(Path(sys.executable).parent / "payment-actions"), "serve", "--config", str(config)]
-    return Process(wrap(command), folder / f"{name}.log")
+    if profiled:
+        command = [sys.executable, "-m", "cProfile", "-o", str(folder / f"{name}.prof"), *command]
+    return Process(command, folder / f"{name}.log")

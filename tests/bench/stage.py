@@ -77,7 +77,9 @@ async def fill(folder: Path, made: dict[Life, Pattern], population: Population) 
 
 
 @asynccontextmanager
-async def stage(folder: Path, database: str, url: str, population: Population, replicas: int = 1) -> AsyncIterator[Stage]:
+async def stage(
+    folder: Path, database: str, url: str, population: Population, replicas: int = 1, *, profiled: bool = False
+) -> AsyncIterator[Stage]:
     """Start everything; stop it at the end."""
     running: list[Process] = []
     channels: list[grpc.aio.Channel] = []
@@ -89,7 +91,7 @@ async def stage(folder: Path, database: str, url: str, population: Population, r
 
     try:
         for replica in range(replicas):
-            running.append(processes.service(folder, url, f"service{replica}"))
+            running.append(processes.service(folder, url, f"service{replica}", profiled=profiled))
         running.append(processes.echo(folder))
         *servers, echo = running
         yield Stage(database, servers, echo, connect(servers), connect([echo]), Orders(population), folder)

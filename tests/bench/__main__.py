@@ -9,7 +9,7 @@ from pathlib import Path
 import uvloop
 
 from bench import loader, measure, report
-from bench.stage import fill, stage
+from bench.stage import stage
 from bench.workloads import unaries
 
 
@@ -36,7 +36,10 @@ async def main() -> None:
     made = loader.patterns(folder)
     each = int(5_000 + 2_000 * len(concurrencies) * rounds * (seconds + 0.3))
     population = loader.fresh(each, each if "refunds" in names else 100)
-    url = await fill(folder, made, population)
+    for old in folder.glob("service.db*"):
+        old.unlink()
+    url = f"sqlite:///{folder / 'service.db'}"
+    await loader.fill(url, made, population)
     print(f"{population.size} payments loaded after {time.monotonic() - started:.1f} s", flush=True)
     results = []
     async with stage(folder, "SQLite", url, population, profiled=chosen.profile) as here:

@@ -8,31 +8,30 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import grpc
 
 from bench.processes import service
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions.v1.payment_actions_pb2_grpc import PaymentActionsStub
 from payment_actions_server.domain.event import GENESIS, chain_break
-from payment_actions_server.storage.rows import to_event
-from payment_actions_server.storage.tables import UtcTime, metadata
+from payment_actions_server.storage import open_storage
+from payment_actions_server.storage.rows import EVENT, to_event
 
 STORE = "shop"
 TABLES = ("payments", "operations", "events", "gateway_references", "store_updates")
 BATCH = 5_000
 
 Row = dict[str, Any]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR = 3 * 10**15  # Microseconds; later times are the end of an authorization, which all share.
-_TIMES = {table.name: {column.name for column in table.c if isinstance(column.type, UtcTime)} for table in metadata.sorted_tables}
-_HASH, _PREVIOUS_HASH, _TIME = "<hash>", "<previous hash>", "<time>"
+_PREVIOUS_HASH, _TIME = "<previous hash>", "<time>"
 
 
 class Life(StrEnum):
@@ -107,7 +106,7 @@ class Pattern:
         self._seals = [self._seal(row) for row in rows["events"]]
         self.columns = {name: [column for column in rows[name][0]] for name in TABLES if rows[name]}
         self._makers = {
-            name: [[self._cell(name, column, value) for column, value in row.items()] for row in rows[name]]
+            name: [[self._cell(column, value) for column, value in row.items()] for row in rows[name]]
             for name in TABLES
         }
 
@@ -124,12 +123,12 @@ class Pattern:
             made[name] = events if name == "events" else [[make(order) for make in cells] for cells in self._makers[name]]
         return made
 
-    def _cell(self, table: str, column: str, value: Any) -> Callable[[_Order], Any]:
+    def _cell(self, column: str, value: Any) -> Callable[[_Order], Any]:
         if column in {"hash", "last_hash"}:
             return lambda order: order.hash
         if column == "previous_hash":
             return lambda order: order.previous_hash
-        if column in _TIMES[table] and value is not None and value < _FAR:
+        if (column == "time" or column.endswith("_time")) and value is not None and value < _FAR:
             return lambda order: value + order.shift
         if isinstance(value, str) and any(token in value for token in self._tokens):
             return self._text(value)
@@ -143,7 +142,7 @@ class Pattern:
         return lambda order: order.digits.join(parts)
 
     def _seal(self, row: Row) -> Callable[[_Order], str]:
-        event = to_event({**row, "time": _EPOCH + timedelta(microseconds=row["time"])})
+        event = to_event([*(row[column] for column in EVENT), 0])
         content = [
             event.store, event.order_id, event.number, event.type, _TIME, event.actor, event.operation_id,
             event.status_before, event.status_after, event.message, sorted(event.details.items()), _PREVIOUS_HASH,
@@ -236,8 +235,18 @@ def columns(made: dict[Life, Pattern]) -> dict[str, list[str]]:
     return made[Life.REFUNDED].columns
 
 
-def fill_sqlite(path: Path, made: dict[Life, Pattern], population: Population) -> None:
-    """Fill a database whose schema is there already."""
+async def fill(url: str, made: dict[Life, Pattern], population: Population) -> None:
+    """Bring the schema of a new database up to date, and fill it."""
+    storage = open_storage(url)
+    await storage.start()
+    await storage.aclose()
+    if url.startswith("sqlite"):
+        _fill_sqlite(url.removeprefix("sqlite:///"), made, population)
+    else:
+        await _fill_postgres(url, made, population)
+
+
+def _fill_sqlite(path: str, made: dict[Life, Pattern], population: Population) -> None:
     statements = {
         # "references" is a word of SQL, too.
         name: 'INSERT INTO {} ("{}") VALUES ({})'.format(name, '", "'.join(names), ", ".join("?" * len(names)))
@@ -252,3 +261,24 @@ def fill_sqlite(path: Path, made: dict[Life, Pattern], population: Population) -
                 connection.executemany(statements[name], rows)
             connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def _fill_postgres(url: str, made: dict[Life, Pattern], population: Population) -> None:
+    names = columns(made)
+    ours, sequence = names["payments"].index("ours"), 0
+    connection = await asyncpg.connect(url)
+    try:
+        for batch in batches(made, population):
+            for row in batch["payments"]:
+                row[ours] = bool(row[ours])
+            for row in batch["events"]:
+                sequence += 1
+                row.append(sequence)
+            for name, rows in batch.items():
+                more = ["sequence"] if name == "events" else []
+                await connection.copy_records_to_table(name, records=rows, columns=[*names[name], *more])
+        await connection.execute("UPDATE event_counter SET last_sequence = $1", sequence)
+        await connection.execute("VACUUM ANALYZE")
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()

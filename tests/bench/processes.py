@@ -34,6 +34,7 @@ class Process:
     def __init__(self, command: list[str], log: Path) -> None:
         self.log = log
         environment = {**os.environ, "PYTHONPATH": f"{TESTS}:{TESTS / 'bench/plugin'}"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # Or each start compiles all there is.
         spawned = time.perf_counter()
         with log.open("wb") as output:
             self._child = subprocess.Popen(command, stdout=output, stderr=output, env=environment)

@@ -12,10 +12,9 @@ import grpc
 
 from bench import commits, processes
 from bench.load import Window
-from bench.loader import Life, Pattern, Population, fill_sqlite
+from bench.loader import Population
 from bench.processes import Process
 from bench.workloads import Channels, Orders
-from payment_actions_server.storage import open_storage
 
 CHANNELS = 4  # To each kind of server, however many processes it has.
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", 2**26))
@@ -61,19 +60,6 @@ async def metric(server: Process, name: str) -> float:
 def _fetch(url: str) -> str:
     with urllib.request.urlopen(url, timeout=30) as answer:
         return answer.read().decode()
-
-
-async def fill(folder: Path, made: dict[Life, Pattern], population: Population) -> str:
-    """Make a database with the population in it and return its URL."""
-    path = folder / "service.db"
-    for old in folder.glob("service.db*"):
-        old.unlink()
-    url = f"sqlite:///{path}"
-    storage = open_storage(url)
-    await storage.start()
-    await storage.aclose()
-    fill_sqlite(path, made, population)
-    return url
 
 
 @asynccontextmanager

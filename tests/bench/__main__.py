@@ -1,57 +1,171 @@
-"""``python -m bench``: see ``make bench``."""
+"""Measures the service as ratios to yardsticks; ``make bench`` runs it. Results: a table here, JSON in build/bench."""
 
 import argparse
 import asyncio
 import json
+import os
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import uvloop
+from support.postgres import Postgres
 
-from bench import loader, measure, report
+from bench import document, grow, loader, measure, report
+from bench.measure import Effort, Result
+from bench.report import Target
 from bench.stage import stage
-from bench.workloads import unaries
+
+UNARIES = ("reads", "captures", "refunds", "refreshes")
+WORKLOADS = (*UNARIES, "notifications", "RunActions", "WatchEvents")
+SETUPS = {"sqlite": 1, "postgresql": 1, "postgresql2": 2}  # Name -> processes of the service.
+RATE_MAX = 1_500  # Of captures: so many orders are put into the database for each second of load.
 
 
-def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return what is wanted."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("what", choices=("full", "quick", "growth", "memory", "document"))
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", default="", help="workloads, comma-separated; all unless given")
-    parser.add_argument("--concurrency", default="", help="comma-separated")
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--only", type=_words, default=(), help=f"of {', '.join(WORKLOADS)}; with commas between them")
+    parser.add_argument("--setups", type=_words, default=(), help=f"of {', '.join(SETUPS)}")
+    parser.add_argument("--concurrency", type=_words, default=(), help="with commas between them")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each round's stretch of load")
+    parser.add_argument("--payments", type=int, default=1_000_020, help="in the grown database")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of the memory run")
     parser.add_argument("--profile", action="store_true", help="the service runs under cProfile: slower, and tells why")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in text.split(",") if word)
+
+
+class Bench:
+    """One run of one kind."""
+
+    def __init__(self, chosen: argparse.Namespace, resources: ExitStack) -> None:
+        self.chosen = chosen
+        self.folder: Path = chosen.folder.absolute()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.effort = Effort(chosen.rounds, chosen.seconds)
+        self.started = time.monotonic()
+        self._resources = resources
+        self._postgres: Postgres | None = None
+        self.patterns = loader.patterns(self.folder)
+
+    def new_database(self, setup: str, name: str = "service") -> str:
+        """Return the URL of a new, empty database."""
+        if setup == "sqlite":
+            for old in self.folder.glob(f"{name}.db*"):
+                old.unlink()
+            return f"sqlite:///{self.folder / name}.db"
+        if self._postgres is None:
+            self._postgres = self._resources.enter_context(Postgres())
+        return self._postgres.url(self._postgres.create_database())
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+
+    def progress(self, text: str) -> None:
+        self.say(f"-- {text} ({time.monotonic() - self.started:.0f} s)")
+
+    def finish(self, name: str, content: dict[str, Any], targets: list[Target]) -> None:
+        """Write down what was measured, and say what it shows."""
+        for target in targets:
+            self.say(str(target))
+        seconds = round(time.monotonic() - self.started)
+        written = {"machine": machine(), "seconds": seconds, "targets": [t._asdict() for t in targets]} | content
+        (self.folder / f"{name}.json").write_text(json.dumps(written, indent=1) + "\n")
+        self.say(f"{self.folder / name}.json, after {seconds} s")
+
+    # -- kinds ------------------------------------------------------------------------------------------------------
+
+    async def rates(self, name: str, setups: Sequence[str], workloads: Sequence[str], concurrencies: Sequence[int]) -> None:
+        """Measure workloads over databases."""
+        results: list[Result] = []
+        for setup in setups:
+            used_up = int(RATE_MAX * len(concurrencies) * self.effort.rounds * (self.effort.seconds + 0.3)) + 500
+            more = measure.RUN_ACTIONS_ORDERS * ("RunActions" in workloads) + 2_000
+            population = loader.fresh(used_up + more + 2_000, used_up if "refunds" in workloads else 100)
+            url = self.new_database(setup)
+            await loader.fill(url, self.patterns, population)
+            self.progress(f"{setup}: {population.size} payments loaded")
+            self.say(report.HEAD)
+            async with stage(self.folder, url, population, replicas=SETUPS[setup], profiled=self.chosen.profile) as here:
+                for workload in workloads:
+                    for result in await self._measured(here, workload, concurrencies):
+                        results.append({"database": here.database, "replicas": SETUPS[setup]} | result)
+                        self.say(report.line(results[-1]))
+        self.finish(name, {"results": results}, report.targets(results))
+
+    async def _measured(self, here: Any, workload: str, concurrencies: Sequence[int]) -> list[Result]:
+        if workload == "RunActions":
+            return [await measure.run_actions(here)]
+        if workload == "WatchEvents":
+            return [await measure.fan_out(here, 4.0)]
+        if workload == "notifications":
+            # More than 64 at once are sent away, to come again: that is the service's own bound.
+            return [await measure.notifications(here, n, self.effort) for n in concurrencies if n <= 64]
+        return [await measure.unary(here, workload, n, self.effort) for n in concurrencies]
+
+    async def growth(self, setups: Sequence[str]) -> None:
+        """Measure an empty and a grown database by turns."""
+        found, targets = [], []
+        for setup in setups:
+            sizes = grow.sizes(self.chosen.payments, self.effort)
+            empty = self.new_database(setup, "empty")
+            await loader.fill(empty, self.patterns, sizes[0])
+            self.progress(f"{setup}: {sizes[0].size} payments in the empty database")
+            if setup == "sqlite":
+                grown = await grow.grown_sqlite(self.folder, self.patterns, sizes[1])
+            else:
+                grown = self.new_database(setup)
+                await loader.fill(grown, self.patterns, sizes[1])
+            self.progress(f"{setup}: {sizes[1].size} payments and {sizes[1].events} events in the grown one")
+            found.append(await grow.growth(self.folder, empty, grown, sizes, self.effort))
+            targets += report.growth_targets(found[-1])
+        self.finish("growth", {"growth": found}, targets)
+
+    async def memory(self, setup: str) -> None:
+        """Measure memory over time."""
+        url, population = self.new_database(setup), loader.fresh(2_000, 0)
+        await loader.fill(url, self.patterns, population)
+        async with stage(self.folder, url, population) as here:
+            result = await grow.memory(here, self.chosen.minutes)
+        self.finish("memory", {"memory": {"database": here.database} | result}, report.memory_targets(result))
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on."""
+    model = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
+    return {"processor": model, "cores": os.cpu_count(), "load_average": round(os.getloadavg()[0], 1)}
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines()
 
 
 async def main() -> None:
+    """Run what the command line says."""
     chosen = options()
-    folder = chosen.folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    concurrencies = [int(n) for n in chosen.concurrency.split(",") if n] or ([1, 64] if chosen.quick else [1, 16, 64, 256])
-    names = [name for name in chosen.only.split(",") if name] or (["reads", "captures"] if chosen.quick else ["reads", "captures", "refunds", "refreshes"])
-    rounds, seconds = chosen.rounds or 3, chosen.seconds or 2.0
-    started = time.monotonic()
-    made = loader.patterns(folder)
-    each = int(5_000 + 2_000 * len(concurrencies) * rounds * (seconds + 0.3))
-    population = loader.fresh(each, each if "refunds" in names else 100)
-    for old in folder.glob("service.db*"):
-        old.unlink()
-    url = f"sqlite:///{folder / 'service.db'}"
-    await loader.fill(url, made, population)
-    print(f"{population.size} payments loaded after {time.monotonic() - started:.1f} s", flush=True)
-    results = []
-    async with stage(folder, "SQLite", url, population, profiled=chosen.profile) as here:
-        rpcs = unaries(here.orders)
-        for name in names:
-            for concurrency in concurrencies:
-                result = await measure.unary(here, name, rpcs[name], concurrency, rounds, seconds)
-                results.append({"database": here.database, "replicas": len(here.servers)} | result)
-                report.line(results[-1])
-    (folder / "results.json").write_text(json.dumps(results, indent=1))
-    report.targets(results)
-    print(f"took {time.monotonic() - started:.0f} s")
+    if chosen.what == "document":
+        document.write(chosen.folder)
+        return
+    concurrencies = [int(n) for n in chosen.concurrency]
+    with ExitStack() as resources:
+        bench = Bench(chosen, resources)
+        if chosen.what == "full":
+            await bench.rates("full", chosen.setups or tuple(SETUPS), chosen.only or WORKLOADS, concurrencies or [1, 16, 64, 256])
+        elif chosen.what == "quick":
+            await bench.rates("quick", chosen.setups or ("sqlite",), chosen.only or ("reads", "captures"), concurrencies or [1, 64])
+        elif chosen.what == "growth":
+            await bench.growth(chosen.setups or ("sqlite",))
+        else:
+            await bench.memory((chosen.setups or ("sqlite",))[0])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 from bench.processes import Process
 
@@ -42,7 +43,7 @@ class Series:
 
     windows: list[Window] = field(default_factory=list)
 
-    def summary(self) -> dict[str, float]:
+    def summary(self) -> dict[str, Any]:
         """Return the medians over the rounds; latencies of all rounds together, in milliseconds."""
         together = sorted(latency for window in self.windows for latency in window.latencies)
         return {
@@ -53,6 +54,7 @@ class Series:
             "server_cpu_us": round(median(window.server_cpu_per_call for window in self.windows) * 1e6, 1),
             "client_cpu_share": round(median(window.client_cpu_share for window in self.windows), 2),
             "calls": len(together),
+            "rates": [round(window.rate, 1) for window in self.windows],
         }
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +17,15 @@ from bench.processes import Process
 from bench.workloads import Channels, Orders
 
 CHANNELS = 4  # To each kind of server, however many processes it has.
+SETTLE_SECONDS_MAX = 120.0
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", 2**26))
-SETTLE_SECONDS_MAX = 60.0
 
 
 @dataclass
 class Stage:
     """What a measurement acts on."""
 
-    database: str  #: "SQLite", "PostgreSQL".
+    url: str
     servers: Sequence[Process]
     echo: Process
     service_channels: Channels
@@ -33,28 +33,40 @@ class Stage:
     orders: Orders
     folder: Path
 
-    def commits(self, seconds: float) -> Window:
+    @property
+    def database(self) -> str:
+        return "SQLite" if self.url.startswith("sqlite") else "PostgreSQL"
+
+    async def commits(self, seconds: float) -> Window:
         """Measure yardstick B."""
-        return commits.sqlite(self.folder, seconds)
+        if self.database == "SQLite":
+            return commits.sqlite(self.folder, seconds)
+        return await commits.postgres(self.url, seconds)
 
     async def settled(self) -> tuple[int, float]:
         """Wait until the work that goes on in the background is done; return what waited, and how long it took."""
         started = time.monotonic()
-        pending = waiting = await self._pending()
-        while waiting:
+        waiting, events = await self._waiting()
+        backlog, before = waiting, -1
+        while waiting or events != before:
             assert time.monotonic() - started < SETTLE_SECONDS_MAX, f"{waiting} store updates still wait"
-            await asyncio.sleep(0.05)
-            waiting = await self._pending()
-        return pending, round(time.monotonic() - started, 2)
+            await asyncio.sleep(0.1)
+            before, (waiting, events) = events, await self._waiting()
+        return backlog, round(time.monotonic() - started, 2)
 
-    async def _pending(self) -> int:
-        return int(await metric(self.servers[0], "payment_actions_store_updates_pending"))
+    async def count(self, name: str, label: str = "") -> float:
+        """Return the sum of a metric over its labels (those with ``label`` in them), and over all processes."""
+        found = 0.0
+        for server in self.servers:
+            text = await asyncio.to_thread(_fetch, f"http://127.0.0.1:{server.http_port}/metrics")
+            lines = (line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{")) and label in line)
+            found += sum(float(line.split()[-1]) for line in lines)
+        return found
 
-
-async def metric(server: Process, name: str) -> float:
-    """Return the sum of a metric over its labels, as the server shows it."""
-    text = await asyncio.to_thread(_fetch, f"http://127.0.0.1:{server.http_port}/metrics")
-    return sum(float(line.split()[-1]) for line in text.splitlines() if line.partition("{")[0].split(" ")[0] == name)
+    async def _waiting(self) -> tuple[int, int]:
+        # The gauge is of the database: every process shows the same.
+        waiting = await self.count("payment_actions_store_updates_pending") / len(self.servers)
+        return int(waiting), int(await self.count("payment_actions_events_total"))
 
 
 def _fetch(url: str) -> str:
@@ -64,25 +76,31 @@ def _fetch(url: str) -> str:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, database: str, url: str, population: Population, replicas: int = 1, *, profiled: bool = False
+    folder: Path,
+    url: str,
+    population: Population,
+    *,
+    replicas: int = 1,
+    profiled: bool = False,
+    name: str = "service",
+    echo: Process | None = None,
 ) -> AsyncIterator[Stage]:
-    """Start everything; stop it at the end."""
-    running: list[Process] = []
-    channels: list[grpc.aio.Channel] = []
+    """Start everything; stop it at the end.
 
-    def connect(servers: Sequence[Process]) -> Channels:
-        made = [grpc.aio.insecure_channel(servers[n % len(servers)].grpc, _OPTIONS) for n in range(CHANNELS)]
-        channels.extend(made)
-        return made
+    :param echo: one that runs already.
+    """
+    async with AsyncExitStack() as resources:
 
-    try:
-        for replica in range(replicas):
-            running.append(processes.service(folder, url, f"service{replica}", profiled=profiled))
-        running.append(processes.echo(folder))
-        *servers, echo = running
-        yield Stage(database, servers, echo, connect(servers), connect([echo]), Orders(population), folder)
-    finally:
-        for channel in channels:
-            await channel.close()
-        for process in running:
-            process.stop()
+        def run(process: Process) -> Process:
+            resources.callback(process.stop)
+            return process
+
+        def connect(servers: Sequence[Process]) -> Channels:
+            made = [grpc.aio.insecure_channel(servers[n % len(servers)].grpc, _OPTIONS) for n in range(CHANNELS)]
+            for channel in made:
+                resources.push_async_callback(channel.close)
+            return made
+
+        servers = [run(processes.service(folder, url, f"{name}{n}", profiled=profiled)) for n in range(replicas)]
+        echo = echo or run(processes.echo(folder))
+        yield Stage(url, servers, echo, connect(servers), connect([echo]), Orders(population), folder)

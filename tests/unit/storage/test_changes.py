@@ -10,7 +10,6 @@ from support.records import (
     SECOND,
     all_events,
     begin,
-    changed,
     counting,
     history,
     in_sync,

@@ -101,6 +101,14 @@ def decide(payment: Payment, operation: Operation | None, terms: Terms, review: 
     return Decision(tuple(offers), tuple(refusals))
 
 
+def decide_one(
+    payment: Payment, operation: Operation | None, terms: Terms, action: Action, review: Review | None = None
+) -> Offer | None:
+    """Return the offer of one action, as `decide` has it; None when it is refused."""
+    answer = _reviewed(_judge(payment, operation, terms, action), review)
+    return answer if isinstance(answer, Offer) else None
+
+
 def _reviewed(answer: Offer | Refusal, review: Review | None) -> Offer | Refusal:
     if review is None or isinstance(answer, Refusal) or answer.action is Action.REFRESH:
         return answer  # Looking is never refused: it moves nothing.
@@ -147,17 +155,16 @@ def _judge_refresh(payment: Payment, operation: Operation | None, terms: Terms) 
 
 
 def _offer(payment: Payment, terms: Terms, action: Action) -> Offer:
-    amount, partial = {
-        Action.CAPTURE: (_capturable(payment), terms.partial_capture),
-        Action.VOID: (payment.authorized_minor - payment.captured_minor, False),
-        Action.REFUND: (payment.captured_minor - payment.refunded_minor, terms.partial_refund),
-    }[action]
-    shown = format_amount(amount, payment.currency_code)
-    effect = {
-        Action.CAPTURE: f"Collects {shown} from the buyer.",
-        Action.VOID: f"Gives up the authorization of {shown}; nothing is collected.",
-        Action.REFUND: f"Returns {shown} to the buyer{_beyond_the_order(payment, amount)}.",
-    }[action]
+    if action is Action.CAPTURE:
+        amount, partial = _capturable(payment), terms.partial_capture
+        effect = f"Collects {format_amount(amount, payment.currency_code)} from the buyer."
+    elif action is Action.VOID:
+        amount, partial = payment.authorized_minor - payment.captured_minor, False
+        effect = f"Gives up the authorization of {format_amount(amount, payment.currency_code)}; nothing is collected."
+    else:
+        amount, partial = payment.captured_minor - payment.refunded_minor, terms.partial_refund
+        shown = format_amount(amount, payment.currency_code)
+        effect = f"Returns {shown} to the buyer{_beyond_the_order(payment, amount)}."
     return Offer(action, amount, payment.currency_code, partial, effect)
 
 

@@ -67,4 +67,8 @@ def to_decimal(amount_minor: int, currency_code: str) -> Decimal:
 
 def format_amount(amount_minor: int, currency_code: str) -> str:
     """Return an amount for people and messages: ``12990, "USD"`` -> ``"129.90 USD"``."""
-    return f"{to_decimal(amount_minor, currency_code):f} {currency_code}"
+    digits = exponent(currency_code)
+    if not digits:
+        return f"{amount_minor} {currency_code}"
+    units, rest = divmod(abs(amount_minor), 10**digits)
+    return f"{'-' if amount_minor < 0 else ''}{units}.{rest:0{digits}} {currency_code}"

@@ -17,6 +17,7 @@ from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.sight import Sight, unavailable
+from payment_actions_server.engine.store_updates import Claimed, StoreUpdates
 from payment_actions_server.engine.view import ActionResult
 from payment_actions_server.plugins import NotExecuted
 from payment_actions_server.storage import PaymentWork
@@ -36,12 +37,19 @@ class Actions:
     """Captures, voids and refunds, each exactly once."""
 
     def __init__(
-        self, context: Context, ledger: Ledger, attempts: Attempts, sight: Sight, background: Background
+        self,
+        context: Context,
+        ledger: Ledger,
+        attempts: Attempts,
+        sight: Sight,
+        store_updates: StoreUpdates,
+        background: Background,
     ) -> None:
         self._context = context
         self._ledger = ledger
         self._attempts = attempts
         self._sight = sight
+        self._store_updates = store_updates
         self._background = background
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -128,7 +136,7 @@ class Actions:
                 current_etag=payment.etag,
                 order_id=payment.order_id,
             )
-        whole = self._context.decide(payment, in_flight, request.actor).offer(request.action)
+        whole = self._context.offer(payment, in_flight, request.action, request.actor)
         offer = whole._replace(amount_minor=resolve_amount(whole, request.amount_minor, request.currency_code))
         if offer.amount_minor != whole.amount_minor:
             self._review_part(payment, offer, request.actor)
@@ -161,7 +169,7 @@ class Actions:
             create_time=now,
             update_time=now,
             attempts=1,
-            lease_id=self._context.new_id(),
+            lease_id=operation_id,  # The first lease; those that follow have ids of their own.
             lease_expire_time=lease_end,
             next_check_time=lease_end,
         )
@@ -174,12 +182,19 @@ class Actions:
         store = self._context.store(operation.store)
         outcome, refusal = await self._attempts.send(store, payment, operation, first=True)
 
-        def commit(work: PaymentWork) -> ActionResult:
-            ended = self._ledger.finish(work, operation, outcome, cause=Cause(actor=operation.actor, details={}))
-            return ActionResult(ended, self._ledger.view(work))
+        deliver_now = self._store_updates.has_room(operation.store)
 
-        result = await self._context.storage.change(payment.key, commit, operation_id=operation.operation_id)
-        self._context.wake_store_updates(operation.store)
+        def commit(work: PaymentWork) -> tuple[ActionResult, Claimed | None]:
+            ended = self._ledger.finish(work, operation, outcome, cause=Cause(actor=operation.actor, details={}))
+            # Claimed with the outcome, in one commit: the store is told at once.
+            claimed = self._store_updates.claim(work, self._context.clock.now()) if deliver_now else None
+            return ActionResult(ended, self._ledger.view(work)), claimed
+
+        result, claimed = await self._context.storage.change(payment.key, commit, operation_id=operation.operation_id)
+        if claimed is not None:
+            self._background.spawn(self._store_updates.deliver(claimed), f"store update of {payment.key}")
+        else:
+            self._context.wake_store_updates(operation.store)
         if result.operation.state is OperationState.FAILED and refusal is not None:
             raise _nothing_happened(refusal, operation)
         return result

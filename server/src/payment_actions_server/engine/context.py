@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from payment_actions_server.domain.decision import Decision, Offer, Refusal, decide
+from payment_actions_server.domain.decision import Decision, Offer, Refusal, decide, decide_one
 from payment_actions_server.domain.errors import PaymentActionsError, StoreNotFound
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import Operation
@@ -18,6 +18,7 @@ from payment_actions_server.plugins import ReviewRequest
 from payment_actions_server.storage import Storage
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = [one + other for one in _ALPHABET for other in _ALPHABET]
 
 
 class Hooks(Protocol):
@@ -83,6 +84,18 @@ class Context:
 
         return decide(payment, operation, self.store(payment.store).terms, review)
 
+    def offer(self, payment: Payment, operation: Operation | None, action: Action, actor: str) -> Offer:
+        """Return what an action would do now.
+
+        :raises PaymentActionsError: it is refused; see `Decision.offer`.
+        """
+        if payment.store not in self.unavailable_stores:
+            terms = self.store(payment.store).terms
+            offer = decide_one(payment, operation, terms, action, lambda offer: self.review(payment, offer, actor))
+            if offer is not None:
+                return offer
+        return self.decide(payment, operation, actor).offer(action)
+
     def capture_mode(self, store_id: str) -> CaptureMode | None:
         """Return who captures in a store; None while it is out of service."""
         store = self.stores.get(store_id)
@@ -107,4 +120,4 @@ class Context:
         """Return a new id: 26 characters of Crockford's base 32, the first ten of them the time, so that they sort."""
         milliseconds = int(self.clock.now().timestamp() * 1000)
         number = (milliseconds << 80) | self.random.getrandbits(80)
-        return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+        return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])

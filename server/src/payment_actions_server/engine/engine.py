@@ -74,10 +74,10 @@ class Engine:
         attempts = Attempts(context, ledger)
         self._sight = Sight(context, ledger, attempts, background)
         self._recovery = Recovery(context, ledger, attempts)
-        self._actions = Actions(context, ledger, attempts, self._sight, background)
+        self._store_updates = StoreUpdates(context, ledger)
+        self._actions = Actions(context, ledger, attempts, self._sight, self._store_updates, background)
         self._refresh = Refresh(context, ledger, attempts, self._sight, self._recovery, background)
         self._notifications = Notifications(context, ledger, self._sight, self._refresh, background)
-        self._store_updates = StoreUpdates(context, ledger)
         self._discovery = Discovery(context, self._sight, self._refresh)
         self._watch = Watch(context)
         storage.on_events = self._announce

@@ -1,7 +1,9 @@
 """Bring each payment's status to the store platform: at least once, in the background, until it holds it."""
 
 import asyncio
+from collections import Counter
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 
@@ -17,12 +19,20 @@ from payment_actions_server.storage import PaymentWork
 log = structlog.get_logger(__name__)
 
 
+class Claimed(NamedTuple):
+    """A write that is ours to do, and what the store is to hold."""
+
+    update: StoreUpdate
+    payment: Payment
+
+
 class StoreUpdates:
     """Delivers pending writes. A payment's writes never run side by side, nor does an older one follow a newer."""
 
     def __init__(self, context: Context, ledger: Ledger) -> None:
         self._context = context
         self._ledger = ledger
+        self._under_way: Counter[str] = Counter()
 
     async def deliver_due(self, store_id: str) -> bool:
         """Deliver a store's writes that are due. Tell whether there may be more."""
@@ -35,21 +45,34 @@ class StoreUpdates:
         return bool(due)  # A newer status may have come meanwhile.
 
     async def _deliver_one(self, key: PaymentKey, now: datetime) -> None:
-        until = now + timedelta(seconds=self._context.policy.lease_seconds)
-
-        def claim(work: PaymentWork) -> tuple[StoreUpdate, Payment] | None:
-            update = work.known_store_update()
-            if update.next_attempt_time is None or update.next_attempt_time > now:
-                return None
-            if update.lease_expire_time is not None and update.lease_expire_time > now:
-                return None  # Another replica was faster.
-            claimed = replaced(update, lease_expire_time=until, attempts=update.attempts + 1)
-            work.put_store_update(claimed)
-            return claimed, work.known()
-
-        found = await self._context.storage.change(key, claim)
+        found = await self._context.storage.change(key, lambda work: self.claim(work, now))
         if found is not None:
+            await self.deliver(found)
+
+    def claim(self, work: PaymentWork, now: datetime) -> "Claimed | None":
+        """Take the payment's write, if it is due and nobody has it; whoever claims it delivers it."""
+        update = work.known_store_update()
+        if update.next_attempt_time is None or update.next_attempt_time > now:
+            return None
+        if update.lease_expire_time is not None and update.lease_expire_time > now:
+            return None
+        until = now + timedelta(seconds=self._context.policy.lease_seconds)
+        claimed = replaced(update, lease_expire_time=until, attempts=update.attempts + 1)
+        work.put_store_update(claimed)
+        return Claimed(claimed, work.known())
+
+    def has_room(self, store_id: str) -> bool:
+        """Tell whether a write more can be delivered at once: a platform is never given more at a time than a batch."""
+        return self._under_way[store_id] < self._context.policy.batch_max
+
+    async def deliver(self, found: "Claimed") -> None:
+        """Write a claimed status to the store, and note what came of it."""
+        store_id = found.payment.store
+        self._under_way[store_id] += 1
+        try:
             await self._deliver(*found)
+        finally:
+            self._under_way[store_id] -= 1
 
     async def _deliver(self, claimed: StoreUpdate, payment: Payment) -> None:
         key, store = payment.key, self._context.store(claimed.store)

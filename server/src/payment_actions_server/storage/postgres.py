@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.payment import PaymentKey
+from payment_actions_server.domain.status import IN_FLIGHT
 from payment_actions_server.storage._interface import Body, RuleBroken, StorageUnavailable
 from payment_actions_server.storage.migrate import upgrade
 from payment_actions_server.storage.queries import (
@@ -48,7 +49,6 @@ from payment_actions_server.storage.rows import (
     store_update_row,
     to_operation,
 )
-from payment_actions_server.storage.tables import IN_FLIGHT_SQL
 from payment_actions_server.storage.work import PaymentWork, Record
 
 T = TypeVar("T")
@@ -56,6 +56,8 @@ Connection = Any  # asyncpg.Connection; its type is generic in what we do not us
 log = structlog.get_logger(__name__)
 
 GROUP_SIZE_MAX: Final = 256
+WRITERS: Final = 2
+"""How many groups of changes may be under way at once."""
 CONNECT_SECONDS_MAX: Final = 5.0
 CALL_SECONDS_MAX: Final = 10.0
 RETRY_SECONDS_MAX: Final = 15.0
@@ -66,6 +68,9 @@ REFUSALS_MAX: Final = 3
 """How often what the database refused is tried again: it may have been another replica's doing, a moment too early."""
 HEAR_SECONDS: Final = 0.25
 """How often other replicas' events are looked for."""
+
+PLAN_SECONDS_MAX: Final = 10
+"""How long a plan is kept: one that was made while the tables were empty is bad when they are not."""
 
 _MIGRATION_LOCK: Final = 0x7061796D656E7473  # "payments"
 _SETTINGS: Final = {"application_name": "payment-actions", "jit": "off", "statement_timeout": "10000"}
@@ -108,13 +113,15 @@ class PostgresStorage(Queries):
         parts = urlsplit(url)
         self._name = f"{parts.hostname or ''}:{parts.port or 5432}{parts.path}"  # For messages: without the password.
         self._url = url
-        self._changing = _Line(url, _BY_KEY)
+        self._changing = [_Line(url, _BY_KEY) for _ in range(WRITERS)]
+        self._busy: set[PaymentKey] = set()  # In a group that is under way.
         self._reading = _Line(url, _BY_KEY)
         self._listing = _Line(url, _SETTINGS)
         self._hearing = _Line(url, _SETTINGS)
         self._changes: deque[_Change] = deque()
         self._reads: deque[_Read] = deque()
         self._tasks: list[asyncio.Task[None]] = []
+        self._hearing_task: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
         self._read_wanted = asyncio.Event()
         self._closing = False
@@ -124,10 +131,10 @@ class PostgresStorage(Queries):
         """Connect and bring the schema up to date."""
         await self._retried(self._migrate)
         self._tasks = [
-            asyncio.create_task(self._change_groups(), name="postgres-changes"),
+            *(asyncio.create_task(self._change_groups(line), name="postgres-changes") for line in self._changing),
             asyncio.create_task(self._read_groups(), name="postgres-reads"),
-            asyncio.create_task(self._hear_others(), name="postgres-events"),
         ]
+        self._hearing_task = asyncio.create_task(self._hear_others(), name="postgres-events")
 
     async def _migrate(self) -> None:
         # SQLAlchemy asks the server for nothing but what Alembic needs; the service's own statements go to the driver.
@@ -149,11 +156,10 @@ class PostgresStorage(Queries):
         self._closing = True
         self._arrived.set()
         self._read_wanted.set()
-        if self._tasks:
-            changes, reads, hearing = self._tasks
-            hearing.cancel()
-            await asyncio.gather(changes, reads, hearing, return_exceptions=True)
-        for line in (self._changing, self._reading, self._listing, self._hearing):
+        if self._hearing_task is not None:
+            self._hearing_task.cancel()
+            await asyncio.gather(*self._tasks, self._hearing_task, return_exceptions=True)
+        for line in (*self._changing, self._reading, self._listing, self._hearing):
             await line.aclose()
 
     async def change(self, key: PaymentKey, body: Body[T], *, request_id: str = "", operation_id: str = "") -> T:
@@ -233,14 +239,19 @@ class PostgresStorage(Queries):
 
     # -- changes ----------------------------------------------------------------------------------------------------
 
-    async def _change_groups(self) -> None:
+    async def _change_groups(self, line: "_Line") -> None:
+        """Take groups and carry them through, as one of a few that do: one thinks while another waits for the disk."""
         while not (self._closing and not self._changes):
             await self._arrived.wait()
-            self._arrived.clear()
-            while self._changes:
-                group = self._next_group()
-                if group:
-                    await self._change_group(group)
+            group = self._next_group()
+            if not group:
+                self._arrived.clear()
+                continue
+            keys = [change.key for change in group]
+            self._busy.update(keys)
+            await self._change_group(group, line)
+            self._busy.difference_update(keys)
+            self._arrived.set()
 
     def _next_group(self) -> list["_Change"]:
         """Take what waits, but only one change of each payment: the next one is to see what this one leaves."""
@@ -250,18 +261,18 @@ class PostgresStorage(Queries):
             change = self._changes.popleft()
             if change.future.cancelled():
                 continue
-            if group.setdefault(change.key, change) is not change:
+            if change.key in self._busy or group.setdefault(change.key, change) is not change:
                 later.append(change)
         self._changes.extendleft(reversed(later))
         return sorted(group.values(), key=lambda change: change.key)  # Locked in one order by all replicas.
 
-    async def _change_group(self, group: list["_Change"]) -> None:
+    async def _change_group(self, group: list["_Change"], line: "_Line") -> None:
         deadline, wait = monotonic() + RETRY_SECONDS_MAX, RETRY_SECONDS
         while group:
             try:
-                lost = await self._try_group(group)
+                lost = await self._try_group(group, line)
             except _REFUSED as refusal:
-                await self._after_refusal(group, refusal)
+                await self._after_refusal(group, line, refusal)
                 return
             except _TRANSIENT as error:
                 log.warning("database tried again", database=self._name, error=f"{type(error).__name__}: {error}")
@@ -279,21 +290,21 @@ class PostgresStorage(Queries):
                 _settle_all(group, StorageUnavailable(problem))
                 return
 
-    async def _after_refusal(self, group: list["_Change"], refusal: Exception) -> None:
+    async def _after_refusal(self, group: list["_Change"], line: "_Line", refusal: Exception) -> None:
         """The database refused what one of a group wrote: let each stand for itself, and see what others did."""
         if len(group) > 1:
             for change in group:
-                await self._change_group([change])
+                await self._change_group([change], line)
             return
         (change,) = group
         if change.refusals >= REFUSALS_MAX:
             _settle_all(group, RuleBroken(str(refusal)))
             return
-        await self._change_group([change._replace(refusals=change.refusals + 1)])
+        await self._change_group([change._replace(refusals=change.refusals + 1)], line)
 
-    async def _try_group(self, group: list["_Change"]) -> list["_Change"]:
+    async def _try_group(self, group: list["_Change"], line: "_Line") -> list["_Change"]:
         """Load, run, write; return those whose payment somebody else changed meanwhile."""
-        records = await _load(self._changing, group)
+        records = await _load(line, group)
         written: list[tuple[_Change, PaymentWork, Any]] = []
         for change, record in zip(group, records, strict=True):
             work = PaymentWork(change.key, record)
@@ -308,7 +319,7 @@ class PostgresStorage(Queries):
                 _settle(change.future, value)
         if not written:
             return []
-        alive = await self._changing.fetch(_WRITE, *_arguments([work for _, work, _ in written]))
+        alive = await line.fetch(_WRITE, *_arguments([work for _, work, _ in written]))
         held = {PaymentKey(row[0], row[1]) for row in alive}
         events = [event for _, work, _ in written if work.key in held for event in work.events]
         numbers = iter(range(alive[0][2] - len(events) + 1, alive[0][2] + 1)) if events else iter(())
@@ -400,7 +411,7 @@ class _Line:
             command_timeout=CALL_SECONDS_MAX,
             server_settings=self._settings,
             statement_cache_size=256,
-            max_cached_statement_lifetime=0,
+            max_cached_statement_lifetime=PLAN_SECONDS_MAX,
         )
         await connection.execute(_DURABLE)
         return connection
@@ -415,13 +426,14 @@ class _Line:
 
 _LAST_SEQUENCE: Final = "SELECT last_sequence FROM event_counter WHERE id = 1"
 
+_STORE_AT: Final = OPERATION.index("store")
 _LOAD: Final = f"""
     SELECT {RECORD}, {columns(OPERATION, "a")}, {columns(OPERATION, "b")}
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
         WITH ORDINALITY AS k (store, order_id, request_id, operation_id, place)
     LEFT JOIN payments p ON p.store = k.store AND p.order_id = k.order_id {RECORD_JOINS}
     LEFT JOIN operations a ON a.store = k.store AND a.request_id = k.request_id
-    LEFT JOIN operations b ON b.store = k.store AND b.operation_id = k.operation_id
+    LEFT JOIN operations b ON b.operation_id = k.operation_id
     ORDER BY k.place"""
 
 
@@ -433,20 +445,25 @@ async def _load(line: _Line, group: Sequence[_Read | _Change]) -> list[Record]:
         [each.request_id or None for each in group],
         [each.operation_id or None for each in group],
     )
-    return [_to_record(row) for row in rows]
+    return [_to_record(row, each.key.store) for row, each in zip(rows, group, strict=True)]
 
 
-def _to_record(row: Row) -> Record:
+def _to_record(row: Row, store: str) -> Record:
     record, asked_at = to_record(row[:RECORD_LENGTH]), RECORD_LENGTH
     by_request, by_operation = row[asked_at : asked_at + len(OPERATION)], row[asked_at + len(OPERATION) :]
     asked = by_request if by_request[0] is not None else by_operation
-    return record._replace(asked=to_operation(asked)) if asked[0] is not None else record
+    if asked[0] is None or asked[_STORE_AT] != store:
+        return record
+    return record._replace(asked=to_operation(asked))
 
 
 def _assignments(names: Iterable[str], source: str) -> str:
     return ", ".join(f'"{name}" = {source}."{name}"' for name in names)
 
 
+_HELD: Final = "(w.store, w.order_id) IN (SELECT store, order_id FROM held)"
+# Written as no index has it (``state || ''``): by their ids operations are found quicker.
+_IN_FLIGHT: Final = ", ".join(f"'{state}'" for state in sorted(IN_FLIGHT))
 _PAYMENT_CHANGES: Final = [name for name in PAYMENT if name not in ("store", "order_id", "create_time")]
 
 # One statement, and so one transaction: all of what the bodies left of payments that nobody else changed, or nothing.
@@ -464,23 +481,23 @@ _WRITE: Final = f"""
         SELECT store, order_id FROM changed UNION ALL SELECT store, order_id FROM added
     ), begun AS (
         INSERT INTO operations SELECT w.* FROM unnest($3::operations[]) w
-        JOIN held h ON h.store = w.store AND h.order_id = w.order_id
+        WHERE {_HELD}
     ), settled AS (
         UPDATE operations o SET {_assignments(OPERATION_CHANGES, "w")}
-        FROM unnest($4::operations[]) w JOIN held h ON h.store = w.store AND h.order_id = w.order_id
-        WHERE o.operation_id = w.operation_id AND o.{IN_FLIGHT_SQL}
+        FROM unnest($4::operations[]) w
+        WHERE o.operation_id = w.operation_id AND o.state || '' IN ({_IN_FLIGHT}) AND {_HELD}
         RETURNING o.operation_id
     ), told AS (
         INSERT INTO store_updates SELECT w.* FROM unnest($5::store_updates[]) w
-        JOIN held h ON h.store = w.store AND h.order_id = w.order_id
+        WHERE {_HELD}
         ON CONFLICT (store, order_id) DO UPDATE SET {_assignments(STORE_UPDATE[2:], "excluded")}
     ), found AS (
         INSERT INTO gateway_references SELECT w.* FROM unnest($6::gateway_references[]) w
-        JOIN held h ON h.store = w.store AND h.order_id = w.order_id
+        WHERE {_HELD}
         ON CONFLICT DO NOTHING
     ), happened AS (
         SELECT w.*, row_number() OVER (ORDER BY w.sequence) AS place FROM unnest($7::events[]) w
-        JOIN held h ON h.store = w.store AND h.order_id = w.order_id
+        WHERE {_HELD}
     ), counted AS (
         UPDATE event_counter SET last_sequence = last_sequence + (SELECT count(*) FROM happened)
         WHERE id = 1 AND EXISTS (SELECT FROM happened)
@@ -491,8 +508,8 @@ _WRITE: Final = f"""
         FROM happened w CROSS JOIN counted c
     ), refused AS (
         SELECT CAST(w.operation_id || ' was final already' AS integer) AS no
-        FROM unnest($4::operations[]) w JOIN held h ON h.store = w.store AND h.order_id = w.order_id
-        WHERE w.operation_id NOT IN (SELECT operation_id FROM settled)
+        FROM unnest($4::operations[]) w
+        WHERE w.operation_id NOT IN (SELECT operation_id FROM settled) AND {_HELD}
     )
     SELECT h.store, h.order_id, (SELECT last_sequence FROM counted), (SELECT max(no) FROM refused) FROM held h"""
 

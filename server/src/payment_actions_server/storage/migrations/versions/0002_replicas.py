@@ -30,6 +30,9 @@ def upgrade() -> None:
         sqlite_where=open_authorization,
         postgresql_where=open_authorization,
     )
+    # Without order_id: while the tables are empty PostgreSQL would take it for a way to find a payment.
+    op.drop_index("ix_payments_store_changed", "payments")
+    op.create_index("ix_payments_store_changed", "payments", ["store", "update_time"])
     for table, column in _DUE.items():
         due = sa.text(f"{column} IS NOT NULL")
         op.drop_index(f"ix_{table}_due", table)

@@ -6,6 +6,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from payment_actions_server.storage._interface import StorageUnavailable
 from payment_actions_server.storage.tables import metadata
 
 
@@ -23,10 +24,16 @@ def upgrade(connection: Connection, *, begin: str) -> None:
 
     :param connection: in autocommit.
     :param begin: SQL that begins the transaction; whoever else migrates waits there, and then finds it done.
+    :raises StorageUnavailable: a later version of the service made the schema.
     """
-    head = ScriptDirectory.from_config(config()).get_current_head()
-    if _current(connection) == head:
+    known = [script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()]  # The newest first.
+    current = _current(connection)
+    if current == known[0]:
         return
+    if current is not None and current not in known:
+        raise StorageUnavailable(
+            f"the database has schema {current}, this version knows up to {known[0]}: use a later one"
+        )
     for statement in begin.split(";"):
         connection.exec_driver_sql(statement)
     try:

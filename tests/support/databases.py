@@ -93,3 +93,9 @@ def new_sqlite_file(path: Path) -> None:
         run_in_own_loop(migrate(f"sqlite:///{path}"))
         _EMPTY["file"] = path.read_bytes()
     path.write_bytes(_EMPTY["file"])
+
+
+def migrate_together(url: str, ready: Any) -> None:
+    """Migrate once ``ready`` is set: what each of several processes runs."""
+    ready.wait()
+    run_in_own_loop(migrate(url))

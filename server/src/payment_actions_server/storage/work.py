@@ -116,7 +116,8 @@ class PaymentWork:
         """Add an intent. There is none in flight, and the database itself keeps it so."""
         assert self.operation is None, f"{self.key} has an operation in flight"
         assert PaymentKey(operation.store, operation.order_id) == self.known().key
-        self.operation = self.added_operation = operation
+        self.added_operation = operation
+        self.operation = operation if operation.state.in_flight else None
         self.index_references((operation.reference,))
 
     def save_operation(self, operation: Operation) -> None:

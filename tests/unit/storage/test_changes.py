@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from random import Random
 
 import pytest
 from support.records import (
@@ -168,6 +169,7 @@ async def test_operation_that_is_added_and_ended_in_one_change_is_kept_as_it_end
     await storage.change(KEY, body)
     assert await storage.operation("shop", ended.operation_id) == ended
     assert (await storage.record(KEY)).operation is None
+    assert await storage.change(KEY, lambda work: work.operation) is None
 
 
 async def test_operation_in_flight_is_saved_with_all_that_may_change(storage):
@@ -207,6 +209,40 @@ async def test_first_sights_at_once_are_one(storage):
     firsts = await asyncio.gather(*(storage.change(KEY, see_once) for _ in range(10)))
     assert sorted(firsts) == [False] * 9 + [True]
     assert len(await history(storage)) == 1
+
+
+async def test_change_finds_what_the_database_holds_whatever_happened_before(storage, opened, database):
+    """A storage may remember what it wrote; here it is held against another one, which did not write it."""
+    replicas, random = [storage, await opened(database)], Random(1)
+    keys = [PaymentKey("shop", order_id) for order_id in ("1", "2", "3")]
+
+    def anything(work):
+        if work.payment is None:
+            seeing(work.key.order_id)(work)
+        number, operation = next(numbers), work.operation
+        writes = [
+            lambda: counting(work),
+            lambda: work.reschedule(NOW + number * SECOND, number),
+            lambda: work.put_store_update(replace(work.known_store_update(), generation=number)),
+            lambda: (counting(work), refused_by_the_database(work)),
+        ]
+        if operation is None:
+            writes += [lambda: work.add_operation(intent(number, work.key.order_id))] * 2
+        else:
+            failed = replace(operation, state=OperationState.FAILED, next_check_time=None)
+            writes += [lambda: work.save_operation(replace(operation, checks=number))]
+            writes += [lambda: work.save_operation(failed)]
+        random.choice(writes)()
+        if random.randrange(5) == 0:
+            raise ValueError("no")
+
+    numbers = iter(range(1000, 9999))
+    for _ in range(40):
+        writer = random.choice(replicas)
+        await asyncio.gather(*(writer.change(key, anything) for key in keys), return_exceptions=True)
+        for key in keys:
+            found = await writer.change(key, lambda work: work.found)
+            assert [found] * 2 == [await replica.record(key) for replica in replicas]
 
 
 # -- asked for besides ------------------------------------------------------------------------------------------------

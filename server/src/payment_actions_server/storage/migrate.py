@@ -1,10 +1,13 @@
 """Bring a database's schema up to date, with Alembic."""
 
+from contextlib import suppress
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from payment_actions_server.storage._interface import StorageUnavailable
 from payment_actions_server.storage.tables import metadata
@@ -39,7 +42,8 @@ def upgrade(connection: Connection, *, begin: str) -> None:
     try:
         command.upgrade(config(connection), "head")
     except BaseException:
-        connection.exec_driver_sql("ROLLBACK")
+        with suppress(SQLAlchemyError):  # Of a connection that was lost nothing holds anyway.
+            connection.exec_driver_sql("ROLLBACK")
         raise
     connection.exec_driver_sql("COMMIT")
 

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -148,6 +149,8 @@ class PostgresStorage(Queries):
         try:
             async with engine.connect() as connection:
                 await connection.run_sync(lambda sync: upgrade(sync, begin=begin))
+        except DBAPIError as error:  # What the driver said tells whether to try again.
+            raise error.driver_exception from error
         finally:
             await engine.dispose()
 

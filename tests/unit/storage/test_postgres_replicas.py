@@ -166,7 +166,7 @@ async def test_readers_skip_and_repeat_nothing_while_all_write_as_fast_as_they_c
 
     async def write(replica, order):
         nonlocal total
-        while monotonic() < started + 3:
+        while monotonic() < started + 3 or total < 120:
             await replica.change(PaymentKey("shop", order), counting)
             await replica.change(PaymentKey("shop", orders[0]), counting)
             total += 2
@@ -185,7 +185,6 @@ async def test_readers_skip_and_repeat_nothing_while_all_write_as_fast_as_they_c
         seen = await asyncio.gather(*readers)
     kept = [row[0] for row in await postgres.run("SELECT sequence FROM events ORDER BY sequence")]
     assert len(kept) == total + len(orders)
-    assert total > 100
     assert kept == list(range(1, len(kept) + 1))
     for sequences in seen:
         assert sequences == kept

@@ -340,7 +340,7 @@ async def test_what_is_answered_is_on_disk_whatever_the_servers_default(opened, 
     storage = await opened(database)
     await see(storage)
     await storage.add_notification("shop", "m", NOW, "")
-    for line in (storage._changing, storage._listing):
+    for line in (*storage._changing, storage._listing):
         assert [tuple(row) for row in await line.fetch("SHOW synchronous_commit")] == [("on",)]
 
 

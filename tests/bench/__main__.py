@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from support.postgres import Postgres
-
 from bench import document, grow, loader, measure, report
 from bench.measure import Effort, Result
 from bench.report import Target
 from bench.stage import stage
+from support.postgres import Postgres
 
 UNARIES = ("reads", "captures", "refunds", "refreshes")
 WORKLOADS = (*UNARIES, "notifications", "RunActions", "WatchEvents")
@@ -84,7 +83,9 @@ class Bench:
 
     # -- kinds ------------------------------------------------------------------------------------------------------
 
-    async def rates(self, name: str, setups: Sequence[str], workloads: Sequence[str], concurrencies: Sequence[int]) -> None:
+    async def rates(
+        self, name: str, setups: Sequence[str], workloads: Sequence[str], concurrencies: Sequence[int]
+    ) -> None:
         """Measure workloads over databases."""
         results: list[Result] = []
         for setup in setups:
@@ -95,7 +96,9 @@ class Bench:
             await loader.fill(url, self.patterns, population)
             self.progress(f"{setup}: {population.size} payments loaded")
             self.say(report.HEAD)
-            async with stage(self.folder, url, population, replicas=SETUPS[setup], profiled=self.chosen.profile) as here:
+            async with stage(
+                self.folder, url, population, replicas=SETUPS[setup], profiled=self.chosen.profile
+            ) as here:
                 for workload in workloads:
                     for result in await self._measured(here, workload, concurrencies):
                         results.append({"database": here.database, "replicas": SETUPS[setup]} | result)
@@ -141,7 +144,9 @@ class Bench:
 
 def machine() -> dict[str, Any]:
     """Return what the figures depend on."""
-    model = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), ""
+    )
     return {"processor": model, "cores": os.cpu_count(), "load_average": round(os.getloadavg()[0], 1)}
 
 
@@ -159,9 +164,13 @@ async def main() -> None:
     with ExitStack() as resources:
         bench = Bench(chosen, resources)
         if chosen.what == "full":
-            await bench.rates("full", chosen.setups or tuple(SETUPS), chosen.only or WORKLOADS, concurrencies or [1, 16, 64, 256])
+            await bench.rates(
+                "full", chosen.setups or tuple(SETUPS), chosen.only or WORKLOADS, concurrencies or [1, 16, 64, 256]
+            )
         elif chosen.what == "quick":
-            await bench.rates("quick", chosen.setups or ("sqlite",), chosen.only or ("reads", "captures"), concurrencies or [1, 64])
+            await bench.rates(
+                "quick", chosen.setups or ("sqlite",), chosen.only or ("reads", "captures"), concurrencies or [1, 64]
+            )
         elif chosen.what == "growth":
             await bench.growth(chosen.setups or ("sqlite",))
         else:

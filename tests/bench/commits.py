@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 
 import asyncpg
-
 from bench.load import Window
 
 _ROW = "x" * 500  # About what one transaction of the service writes.

@@ -16,13 +16,16 @@ from bench.loader import STORE, Population, fresh, grown, order_id
 from bench.measure import Effort, Result
 from bench.stage import Stage, stage
 from bench.workloads import METHOD, Notifier, unaries
+
 from payment_actions.v1 import payment_actions_pb2 as pb
 
 STARTS = 3
 LIVES_AT_ONCE = 16
 
 
-async def growth(folder: Path, empty_url: str, grown_url: str, sizes: tuple[Population, Population], effort: Effort) -> Result:
+async def growth(
+    folder: Path, empty_url: str, grown_url: str, sizes: tuple[Population, Population], effort: Effort
+) -> Result:
     """Measure two services by turns, the one over a database with nothing in it but what the measurement uses up."""
     found: dict[str, Any] = {"payments": sizes[1].size, "events": sizes[1].events, "rates": {}}
     found["start"] = {name: _start(folder, url) for name, url in (("empty", empty_url), ("grown", grown_url))}
@@ -112,8 +115,14 @@ async def memory(stage: Stage, minutes: float) -> Result:
 
     async def live(channel: int) -> None:
         nonlocal calls, lives
-        get, capture = rpc(channel, "GetPayment", pb.GetPaymentResponse), rpc(channel, "CapturePayment", pb.CapturePaymentResponse)
-        refresh, refund = rpc(channel, "RefreshPayment", pb.RefreshPaymentResponse), rpc(channel, "RefundPayment", pb.RefundPaymentResponse)
+        get, capture = (
+            rpc(channel, "GetPayment", pb.GetPaymentResponse),
+            rpc(channel, "CapturePayment", pb.CapturePaymentResponse),
+        )
+        refresh, refund = (
+            rpc(channel, "RefreshPayment", pb.RefreshPaymentResponse),
+            rpc(channel, "RefundPayment", pb.RefundPaymentResponse),
+        )
         while time.monotonic() < ends:
             number = next(numbers)
             name = {"store": STORE, "order_id": order_id(number)}
@@ -128,7 +137,9 @@ async def memory(stage: Stage, minutes: float) -> Result:
 
     async def look() -> None:
         while True:
-            samples.append((round(minutes * 60 - (ends - time.monotonic()), 1), round(stage.servers[0].rss_bytes() / 1e6, 2)))
+            samples.append(
+                (round(minutes * 60 - (ends - time.monotonic()), 1), round(stage.servers[0].rss_bytes() / 1e6, 2))
+            )
             await asyncio.sleep(min(5.0, minutes * 60 / 60))
 
     looking = asyncio.create_task(look())
@@ -136,11 +147,18 @@ async def memory(stage: Stage, minutes: float) -> Result:
     looking.cancel()
     notifier.close()
     backlog, _ = await stage.settled()
-    return {"minutes": minutes, "calls": calls, "payments": lives, "backlog": backlog, "samples": samples} | flatness([rss for _, rss in samples])
+    return {"minutes": minutes, "calls": calls, "payments": lives, "backlog": backlog, "samples": samples} | flatness(
+        [rss for _, rss in samples]
+    )
 
 
 def flatness(samples: list[float]) -> dict[str, float]:
     """Return how much memory grew from the second fifth of the time, when all is warm, to the last."""
     fifth = max(1, len(samples) // 5)
     early, late = median(samples[fifth : 2 * fifth] or samples), median(samples[-fifth:])
-    return {"early_mb": round(early, 1), "late_mb": round(late, 1), "max_mb": max(samples), "growth": round(late / early - 1, 4)}
+    return {
+        "early_mb": round(early, 1),
+        "late_mb": round(late, 1),
+        "max_mb": max(samples),
+        "growth": round(late / early - 1, 4),
+    }

@@ -17,11 +17,11 @@ from typing import Any
 
 import asyncpg
 import grpc
-
 from bench.processes import service
+
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions.v1.payment_actions_pb2_grpc import PaymentActionsStub
-from payment_actions_server.domain.event import GENESIS, chain_break
+from payment_actions_server.domain.event import GENESIS
 from payment_actions_server.storage import open_storage
 from payment_actions_server.storage.rows import EVENT, to_event
 
@@ -120,7 +120,9 @@ class Pattern:
             order.hash = seal(order)
             events.append([make(order) for make in cells])
         for name in TABLES:
-            made[name] = events if name == "events" else [[make(order) for make in cells] for cells in self._makers[name]]
+            made[name] = (
+                events if name == "events" else [[make(order) for make in cells] for cells in self._makers[name]]
+            )
         return made
 
     def _cell(self, column: str, value: Any) -> Callable[[_Order], Any]:
@@ -175,7 +177,9 @@ def patterns(folder: Path) -> dict[Life, Pattern]:
         server.stop()
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
-        found = {life: Pattern(number, _rows(connection, order_id(number))) for life, number in _PATTERN_NUMBERS.items()}
+        found = {
+            life: Pattern(number, _rows(connection, order_id(number))) for life, number in _PATTERN_NUMBERS.items()
+        }
     path.unlink()
     return found
 
@@ -199,7 +203,11 @@ def _wait_for_store_update(stub: Any, name: dict[str, str]) -> None:
     wanted = stub.GetPayment(pb.GetPaymentRequest(**name)).payment.status
     for response in watching:
         event = response.event
-        if event.order_id == name["order_id"] and event.type == pb.EVENT_TYPE_STORE_UPDATED and event.status_after == wanted:
+        if (
+            event.order_id == name["order_id"]
+            and event.type == pb.EVENT_TYPE_STORE_UPDATED
+            and event.status_after == wanted
+        ):
             watching.cancel()
             return
 

@@ -6,11 +6,11 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import grpc
-
 from bench.load import Series, percentile, ratio_of_rounds, run
 from bench.loader import STORE
 from bench.stage import Stage
 from bench.workloads import METHOD, Call, Notifier, Unary, captures_of, teach, unaries
+
 from payment_actions.v1 import payment_actions_pb2 as pb
 
 WATCHERS = 100
@@ -49,7 +49,9 @@ async def notifications(stage: Stage, concurrency: int, effort: Effort) -> Resul
     return {"workload": "notifications", "concurrency": concurrency} | result
 
 
-async def _by_turns(stage: Stage, at_service: Call, at_echo: Call, concurrency: int, effort: Effort, *, writes: bool) -> Result:
+async def _by_turns(
+    stage: Stage, at_service: Call, at_echo: Call, concurrency: int, effort: Effort, *, writes: bool
+) -> Result:
     echo, service, commits = Series(), Series(), Series()
     backlog, drain_seconds = 0, 0.0
     for _ in range(effort.rounds):

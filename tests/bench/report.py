@@ -85,7 +85,11 @@ def _at_least(says: str, value: float, bound: float) -> Target:
 
 
 def _replicas(results: list[Result]) -> list[Target]:
-    ratios = {where(result): result["ratio"] for result in results if result["workload"] == "captures" and result["concurrency"] == 64}
+    ratios = {
+        where(result): result["ratio"]
+        for result in results
+        if result["workload"] == "captures" and result["concurrency"] == 64
+    }
     if "PostgreSQL" not in ratios or "PostgreSQL x2" not in ratios:
         return []
     one, two = ratios["PostgreSQL"], ratios["PostgreSQL x2"]
@@ -95,7 +99,9 @@ def _replicas(results: list[Result]) -> list[Target]:
 def growth_targets(result: Result) -> list[Target]:
     """Return what growth must not do."""
     database, start = result["database"], result["start"]["grown"]
-    found = [_at_least(f"{name}, {database}, grown x empty", one["ratio"], 0.9) for name, one in result["rates"].items()]
+    found = [
+        _at_least(f"{name}, {database}, grown x empty", one["ratio"], 0.9) for name, one in result["rates"].items()
+    ]
     ready, rss = start["ready_seconds"], start["rss_mb_after"]
     found.append(Target(f"ready after s, {database}, grown", ready, 3.0, ready <= 3.0))
     found.append(Target(f"resident MB, {database}, grown, after the load", rss, 200, rss < 200))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
-
 from bench import commits, processes
 from bench.load import Window
 from bench.loader import Population

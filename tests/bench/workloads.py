@@ -8,9 +8,9 @@ from itertools import count, cycle
 from typing import Any, NamedTuple
 
 import grpc
-
 from bench import echo
 from bench.loader import STORE, Life, Population, order_id
+
 from payment_actions.v1 import payment_actions_pb2 as pb
 
 KEPT = 2_000  # Authorized orders that are looked at and never acted on.

@@ -170,6 +170,22 @@ class Payment:
                 )
         return None
 
+    def breach(self, before: "Payment") -> str:
+        """Return which rule that always holds would be broken if ``before`` became this; empty when none is.
+
+        What the gateway reports is judged by `follow`; this is the last look at everything that is written.
+        """
+        if not (self.ours and before.ours):
+            return ""  # Until then, or from then on, the status is the store's own word.
+        amounts = [format_amount(amount, self.currency_code) for amount in self.amounts]
+        if not 0 <= self.refunded_minor <= self.captured_minor <= self.authorized_minor:
+            return "{} authorized, {} captured, {} refunded cannot be".format(*amounts)
+        if self.captured_minor < before.captured_minor or self.refunded_minor < before.refunded_minor:
+            return "captured or refunded money became less: {1} captured, {2} refunded".format(*amounts)
+        if not forward(before.status, self.status):
+            return f"{before.status} became {self.status}"
+        return ""
+
     def after(self, operation: Operation) -> "Payment":
         """Return this payment with the effect of an operation that SUCCEEDED.
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
+
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import Operation, Outcome
@@ -15,6 +17,8 @@ from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.view import PaymentView
 from payment_actions_server.storage import PaymentWork, Record
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +66,15 @@ class Ledger:
     ) -> Payment:
         """Save ``payment`` with the event that says why, and let the store know if its status moved.
 
+        A change that breaks a rule which always holds is not made: the payment keeps its facts and shows an anomaly.
+
         :param looked: the payment before the look that brings the change, if one does; see `next_look`.
         """
-        now = self._context.clock.now()
+        now, details = self._context.clock.now(), cause.details
+        breach = payment.breach(work.known())
+        if breach:
+            log.error("rule broken", store=payment.store, order_id=payment.order_id, breach=breach)
+            payment, details = replaced(work.known(), anomaly=breach), {**details, "anomaly": breach}
         changed, event = payment.recorded(
             event_type,
             now=now,
@@ -72,7 +82,7 @@ class Ledger:
             before=before,
             operation_id=operation_id,
             message=message,
-            details=cause.details,
+            details=details,
             next_refresh_time=self.next_look(payment, 0, looked),
             refreshes=0,
         )

@@ -1,0 +1,42 @@
+"""Rules that always hold are looked at once more whenever something is written."""
+
+import pytest
+from support.virtual_time import in_virtual_time
+from support.world import TOTAL, world
+
+from payment_actions_server.domain.payment import Payment
+from payment_actions_server.domain.values import replaced
+from payment_actions_server.plugins import PaymentStatus
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"captured_minor": TOTAL + 1},
+        {"captured_minor": TOTAL, "refunded_minor": TOTAL + 1},
+        {"refunded_minor": 1},
+        {"captured_minor": TOTAL, "status": PaymentStatus.PENDING},
+    ],
+    ids=["more captured than authorized", "more refunded than captured", "refund without capture", "status goes back"],
+)
+@in_virtual_time
+async def test_change_that_breaks_a_rule_is_not_made_and_shows_an_anomaly(tmp_path, monkeypatch, wrong):
+    async with world(tmp_path) as here:
+        here.authorized()
+        before = (await here.view()).payment
+        monkeypatch.setattr(Payment, "after", lambda payment, operation: replaced(payment, **wrong))
+        result = await here.capture()
+        payment = result.view.payment
+        assert (payment.status, payment.amounts) == (before.status, before.amounts)
+        assert payment.anomaly
+        last = (await here.events())[-2:]
+        assert payment.anomaly in [event.details.get("anomaly") for event in last]
+
+
+@in_virtual_time
+async def test_lifes_of_a_payment_break_no_rule(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.capture()
+        await here.refund()
+        assert (await here.view()).payment.anomaly == ""

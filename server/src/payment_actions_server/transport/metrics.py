@@ -20,6 +20,7 @@ GAUGES: Final[Mapping[str, str]] = {
     "operations_in_flight": "Operations that have no final state yet.",
     "operations_needing_review": "Operations that wait for ResolveOperation.",
     "store_updates_pending": "Statuses that a store platform does not hold yet.",
+    "store_updates_failing": "Of these, the ones that failed three times or more.",
     "anomalies": "Payments with a contradiction that waits for a human.",
 }
 

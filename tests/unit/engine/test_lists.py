@@ -199,6 +199,7 @@ async def test_payments_that_change_meanwhile_make_no_other_missing_or_doubled(t
         base64.urlsafe_b64encode(b'[1e99, "a", "b"]').decode(),
         base64.urlsafe_b64encode(json.dumps([10**30, "a", "b"]).encode()).decode(),
         base64.urlsafe_b64encode(rb'[1, "\ud800", "b"]').decode(),
+        base64.urlsafe_b64encode(rb'[1, "\u0000", "b"]').decode(),
         base64.urlsafe_b64encode(b"[" * 200_000).decode(),
     ],
 )

@@ -100,6 +100,8 @@ def test_every_required_field_is_required(request_):
         ("request_id", "r\n", False),
         ("note", "n" * 1000, True),
         ("note", "n" * 1001, False),
+        ("note", "a\x00b", False),  # PostgreSQL cannot hold it.
+        ("note", "two\nlines\t", True),
     ],
 )
 def test_text_rules(field, value, holds):
@@ -122,6 +124,7 @@ def test_operation_ids(operation_id, holds):
         ({"store": "Shop"}, ["store"]),
         ({"payment_method": "m" * 128}, []),
         ({"payment_method": "m" * 129}, ["payment_method"]),
+        ({"payment_method": "m\x00"}, ["payment_method"]),
         ({"statuses": [1, 9]}, []),
         ({"statuses": [1, 0]}, ["statuses"]),
         ({"statuses": [10]}, ["statuses"]),
@@ -170,6 +173,7 @@ def test_an_operation_is_resolved_only_to_succeeded_or_failed(state):
 
 def test_a_reason_is_neither_empty_nor_endless():
     assert broken(changed(VALID[7], reason="r" * 1001)) == ["reason"]
+    assert broken(changed(VALID[7], reason="r\x00")) == ["reason"]
     with pytest.raises(InvalidFields, match="1 to 1000 characters"):
         check(changed(VALID[7], reason=""))
 

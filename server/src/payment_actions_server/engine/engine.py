@@ -289,8 +289,8 @@ def _list_position(token: str) -> tuple[datetime, str, str] | None:
 
 
 def _is_text(value: str) -> bool:
-    """Tell whether a string can be asked for: JSON can spell half a character, which no database takes."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    """Tell whether every database takes a string: JSON can spell NUL, and half a character."""
+    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
 
 
 def _event_position(token: str) -> int:

@@ -53,7 +53,8 @@ def _one_of(*values: int) -> Callable[[int], bool]:
 _STORE: Final = Rule(
     "1 to 64 characters of a-z 0-9 -, beginning with a letter or digit", _matches(r"[a-z0-9][a-z0-9-]{0,63}")
 )
-_NOTE: Final = Rule("at most 1000 characters", lambda text: len(text) <= 1000)
+_NOTE: Final = Rule("at most 1000 characters, none of them NUL", lambda text: len(text) <= 1000 and "\0" not in text)
+_REASON_MISSING: Final = "1 to 1000 characters, none of them NUL"
 _SETTLED: Final = (pb.OPERATION_STATE_SUCCEEDED, pb.OPERATION_STATE_FAILED)
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -68,7 +69,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "reason": _NOTE,
     "page_size": Rule("0 to 1000", lambda size: 0 <= size <= PAGE_SIZE_MAX),
     # Of one request; its field's comment says them.
-    "payment_method": Rule("at most 128 characters", lambda text: len(text) <= 128),
+    "payment_method": Rule(
+        "at most 128 characters, none of them NUL", lambda text: len(text) <= 128 and "\0" not in text
+    ),
     "stores": Rule(f"store ids of {_STORE.says}", lambda stores: all(map(_STORE.holds, stores))),
     "statuses": Rule(
         "payment statuses of the contract, none of them UNSPECIFIED",
@@ -121,7 +124,7 @@ def _violations(request: Message) -> Iterator[Violation]:
     for field, get, required, rule in _CHECKS[type(request)]:
         value = get(request)
         if not rule.holds(value) if value else required:
-            yield Violation(field, rule.says if value or rule is not _NOTE else "1 to 1000 characters")
+            yield Violation(field, rule.says if value or rule is not _NOTE else _REASON_MISSING)
 
 
 def _getter(field: FieldDescriptor) -> Callable[[Any], Any]:

@@ -171,3 +171,26 @@ async def test_watching_an_unknown_store_is_an_error(tmp_path):
     async with world(tmp_path) as here:
         with pytest.raises(StoreNotFound):
             here.engine.watch(frozenset({"nobody"}), 0)
+
+
+@in_virtual_time
+async def test_reader_who_joins_a_read_that_began_before_a_commit_does_not_wait_for_the_next_one(tmp_path):
+    async with world(tmp_path) as here:
+        events_after, slow = here.storage.events_after, asyncio.Event()
+
+        async def answered_late(sequence, stores, limit):
+            found = await events_after(sequence, stores, limit)
+            if not slow.is_set():
+                slow.set()
+                await asyncio.sleep(0.5)  # As over a network: what it returns is old by then.
+            return found
+
+        here.storage.events_after = answered_late
+        first = asyncio.create_task(take(here.engine.watch(frozenset(), 0), 1))
+        await slow.wait()
+        here.authorized()
+        await here.view()
+        asked = here.clock.now()
+        await take(here.engine.watch(frozenset(), 0), 1)
+        assert (here.clock.now() - asked).total_seconds() < 0.1
+        await first

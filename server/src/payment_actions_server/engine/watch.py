@@ -22,6 +22,7 @@ class Watch:
     def announce(self) -> None:
         """Wake all readers. Called after a commit that appended events."""
         news, self._news = self._news, asyncio.Event()
+        self._reading = {}  # What is being read may have begun before this commit.
         news.set()
 
     async def events(self, stores: frozenset[str], after_sequence: int | None) -> AsyncIterator[Event | None]:
@@ -53,11 +54,12 @@ class Watch:
 
     async def _after(self, sequence: int) -> tuple[list[Event], int]:
         """Return the next events, and the sequence to go on from. Readers who stand at the same place read once."""
-        task = self._reading.get(sequence)
+        reading = self._reading
+        task = reading.get(sequence)
         if task is None:
             task = asyncio.create_task(self._context.storage.events_after(sequence, (), PAGE))
-            self._reading[sequence] = task
-            task.add_done_callback(lambda _: self._reading.pop(sequence, None))
+            reading[sequence] = task
+            task.add_done_callback(lambda _: reading.pop(sequence, None))
         return await asyncio.shield(task)
 
 

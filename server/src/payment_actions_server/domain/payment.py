@@ -177,14 +177,17 @@ class Payment:
         """
         if not (self.ours and before.ours):
             return ""  # Until then, or from then on, the status is the store's own word.
-        amounts = [format_amount(amount, self.currency_code) for amount in self.amounts]
         if not 0 <= self.refunded_minor <= self.captured_minor <= self.authorized_minor:
-            return "{} authorized, {} captured, {} refunded cannot be".format(*amounts)
+            return f"{self._amounts_told()} cannot be"
         if self.captured_minor < before.captured_minor or self.refunded_minor < before.refunded_minor:
-            return "captured or refunded money became less: {1} captured, {2} refunded".format(*amounts)
+            return f"captured or refunded money became less: {self._amounts_told()}"
         if not forward(before.status, self.status):
             return f"{before.status} became {self.status}"
         return ""
+
+    def _amounts_told(self) -> str:
+        words = zip(("authorized", "captured", "refunded"), self.amounts, strict=True)
+        return ", ".join(f"{format_amount(amount, self.currency_code)} {word}" for word, amount in words)
 
     def after(self, operation: Operation) -> "Payment":
         """Return this payment with the effect of an operation that SUCCEEDED.

@@ -39,8 +39,12 @@ def replaced(value: T, **changes: Any) -> T:
 
     :raises KeyError: it has no such field.
     """
-    shape = _shape(type(value))
-    values = list(shape.get(value))
+    kind = type(value)
+    get, setters, places = _shape(kind)
+    values = list(get(value))
     for name, each in changes.items():
-        values[shape.places[name]] = each
-    return made(type(value), values)
+        values[places[name]] = each
+    copy = object.__new__(kind)
+    for put, each in zip(setters, values):  # noqa: B905 - both are as long as the shape
+        put(copy, each)
+    return copy

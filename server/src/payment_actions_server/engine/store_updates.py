@@ -92,12 +92,15 @@ class StoreUpdates:
                 # What we wrote so late may lie over the newer status that somebody wrote meanwhile: write that again.
                 self._ledger.tell_store(work, payment)
             return
-        released = replaced(current, lease_expire_time=None, platform_status=applied.platform_status)
         if current.generation != claimed.generation:
-            work.put_store_update(released)  # A newer status waits: it is due at once.
+            # A newer status waits: it is due at once.
+            released = replaced(current, lease_expire_time=None, platform_status=applied.platform_status)
+            work.put_store_update(released)
             return
         in_sync = replaced(
-            released,
+            current,
+            lease_expire_time=None,
+            platform_status=applied.platform_status,
             state=StoreUpdateState.IN_SYNC,
             next_attempt_time=None,
             last_error="",

@@ -4,19 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Literal
+from urllib.parse import SplitResult, urlsplit
 
 Loss = Literal["request", "answer"]
 
 
 class LossyProxy:
-    """``port`` leads to the server. `lose` arms it for one request; then it cuts that connection."""
+    """``url`` leads through it to the server. `lose` arms it for one request; then it cuts that connection."""
 
-    def __init__(self, server_port: int) -> None:
-        self._server_port = server_port
+    def __init__(self, server: SplitResult) -> None:
+        self._server = server
         self._marker = b""
         self._loss: Loss = "request"
         self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
+        self.url = ""
         self.lost: list[Loss] = []
 
     def lose(self, what: Loss, marker: bytes) -> None:
@@ -25,7 +26,7 @@ class LossyProxy:
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
-        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
+        from_server, to_server = await asyncio.open_connection(self._server.hostname, self._server.port)
         cut, answer_lost = asyncio.Event(), asyncio.Event()
 
         async def requests() -> None:
@@ -72,11 +73,14 @@ async def _until_reset(direction) -> None:
 
 
 @asynccontextmanager
-async def lossy_proxy(server_port: int) -> AsyncIterator[LossyProxy]:
-    """Open a proxy on a free port of loopback."""
-    proxy = LossyProxy(server_port)
+async def lossy_proxy(url: str) -> AsyncIterator[LossyProxy]:
+    """Open a proxy to the server of a URL, on a free port of loopback."""
+    server = urlsplit(url)
+    proxy = LossyProxy(server)
     listening = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-    proxy.port = listening.sockets[0].getsockname()[1]
+    who, at, _ = server.netloc.rpartition("@")
+    port = listening.sockets[0].getsockname()[1]
+    proxy.url = server._replace(netloc=f"{who}{at}127.0.0.1:{port}").geturl()
     try:
         yield proxy
     finally:

@@ -2,10 +2,12 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+ABROAD_SECONDS_MAX = 30.0
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
@@ -15,6 +17,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._virtual_seconds = 0.0
+        self._abroad = 0
 
     def time(self) -> float:
         """Return virtual seconds."""
@@ -29,9 +32,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             future.set_exception(error)
         return future
 
+    @contextmanager
+    def abroad(self) -> Iterator[None]:
+        """Wait for real within the block, once nothing else is to be done: its answer comes from another process."""
+        self._abroad += 1
+        try:
+            yield
+        finally:
+            self._abroad -= 1
+
     def _run_once(self) -> None:
         if not self._ready and not self._stopping:  # type: ignore[attr-defined]
-            self._virtual_seconds = max(self._virtual_seconds, self._next_timer())
+            if self._abroad:
+                # The time of all others stands still meanwhile.
+                self._process_events(self._selector.select(ABROAD_SECONDS_MAX))  # type: ignore[attr-defined]
+            else:
+                self._virtual_seconds = max(self._virtual_seconds, self._next_timer())
         super()._run_once()  # type: ignore[misc]
 
     def _next_timer(self) -> float:

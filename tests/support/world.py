@@ -1,4 +1,4 @@
-"""A shop, a gateway and the real engine over a real SQLite file, in virtual time."""
+"""A shop, a gateway and the real engine over a real database, in virtual time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import Any
+
+import pytest
 
 from payment_actions_server.domain.decision import Terms
 from payment_actions_server.domain.event import Event, EventType, chain_break
@@ -22,8 +25,9 @@ from payment_actions_server.plugins import (
     ReviewRequest,
 )
 from payment_actions_server.plugins.fakes import InMemoryGateway, InMemoryPlatform, full_capabilities
-from payment_actions_server.storage import Storage, open_storage
-from support.virtual_time import VirtualClock
+from payment_actions_server.storage import Storage, open_storage, postgres
+from support.databases import empty, new_sqlite_file
+from support.virtual_time import VirtualClock, VirtualLoop
 
 STORE = "shop"
 METHOD = "Amazon Pay"
@@ -249,18 +253,36 @@ def blind(window: timedelta = timedelta(0)) -> GatewayCapabilities:
     return replace(full_capabilities(), capture=unseeing, void=unseeing, refund=unseeing)
 
 
-_EMPTY: dict[str, bytes] = {}
+_postgres_url = ""  # Of the PostgreSQL database that worlds are made in; empty: each has a SQLite file of its own.
 
 
 async def _opened(tmp_path: Path) -> Storage:
-    """Return a new storage: the first test of a run migrates, the others copy what it made."""
+    """Return a storage with nothing in it."""
+    if _postgres_url:
+        empty(_postgres_url)
+        storage, loop = open_storage(_postgres_url), asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        with loop.abroad():
+            await storage.start()
+        return storage
     path = tmp_path / "payment-actions.db"
+    new_sqlite_file(path)
     storage = open_storage(f"sqlite:///{path}")
-    if "file" not in _EMPTY:
-        await storage.start()
-        await storage.aclose()
-        _EMPTY["file"] = path.read_bytes()
-        storage = open_storage(f"sqlite:///{path}")
-    path.write_bytes(_EMPTY["file"])
     await storage.start()
     return storage
+
+
+def keep_worlds_in_postgres(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Make the worlds of a test in a PostgreSQL database; while it is asked, virtual time stands still."""
+    use = postgres._Line.use
+
+    async def use_abroad(line: postgres._Line, work: Callable[..., Any]) -> Any:
+        with asyncio.get_running_loop().abroad():  # type: ignore[attr-defined]
+            return await use(line, work)
+
+    async def hear_nobody(storage: Storage) -> None:
+        """There are no other replicas, and it would look for them four times in each virtual second."""
+
+    monkeypatch.setattr("support.world._postgres_url", url)
+    monkeypatch.setattr(postgres._Line, "use", use_abroad)
+    monkeypatch.setattr(postgres.PostgresStorage, "_hear_others", hear_nobody)

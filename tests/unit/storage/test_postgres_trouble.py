@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from support.databases import PostgresDatabase
 from support.lossy_proxy import lossy_proxy
-from support.postgres import USER, Postgres
+from support.postgres import Postgres
 from support.records import KEY, NOW, begin, counting, history, intent, see
 
 from payment_actions_server.domain.payment import PaymentKey
@@ -95,10 +95,8 @@ async def test_connections_cut_while_idle_are_noticed_by_nobody(storage, postgre
 
 @pytest.fixture
 async def behind_proxy(opened, postgres):
-    parts = urlsplit(postgres.url)
-    async with lossy_proxy(parts.port) as proxy:
-        url = parts._replace(netloc=f"{USER}@127.0.0.1:{proxy.port}").geturl()
-        yield await opened(PostgresDatabase(url)), proxy
+    async with lossy_proxy(postgres.url) as proxy:
+        yield await opened(PostgresDatabase(proxy.url)), proxy
 
 
 @pytest.mark.parametrize(("lost", "answer"), [("request", 2), ("answer", "found it done")])
@@ -247,10 +245,9 @@ async def test_database_that_does_not_exist_is_told_at_once_and_without_the_pass
 @pytest.mark.parametrize("lost", ["request", "answer"])
 @pytest.mark.parametrize("where", [b"pg_advisory_xact_lock", b"CREATE TABLE payments", b"COMMIT"])
 async def test_migration_that_loses_its_connection_is_begun_again(empty_postgres_url, opened, lost, where):
-    parts = urlsplit(empty_postgres_url)
-    async with lossy_proxy(parts.port) as proxy:
+    async with lossy_proxy(empty_postgres_url) as proxy:
         proxy.lose(lost, where)
-        storage = await opened(PostgresDatabase(parts._replace(netloc=f"{USER}@127.0.0.1:{proxy.port}").geturl()))
+        storage = await opened(PostgresDatabase(proxy.url))
         assert proxy.lost == [lost]
         await see(storage)
         assert await storage.last_sequence() == 1

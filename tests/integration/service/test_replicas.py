@@ -1,0 +1,146 @@
+"""Two replicas of the service over one PostgreSQL: whoever is asked, the payment is one."""
+
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+
+import pytest
+from support.settling import Shopfront, until
+
+from payment_actions.v1 import payment_actions_pb2 as pb
+from payment_actions_client import Client, OutcomeUnknown, RetryPolicy
+from payment_actions_server.demo.checkout import Checkout
+from payment_actions_server.demo.processes import service
+from payment_actions_server.demo.stage import Stage
+
+
+class Replicated(Stage):
+    """A stage with a second service beside the first, over one database."""
+
+    def __init__(self, folder, database):
+        super().__init__(folder, service_settings="lease_seconds = 10")
+        self._database = database
+
+    @property
+    def other_target(self):
+        return f"127.0.0.1:{self.other.ready['grpc_port']}"
+
+    def start_service(self):
+        super().start_service()
+        try:
+            self.start_other()
+        except BaseException:
+            self.service.stop()  # Nobody else knows of it yet.
+            raise
+
+    def start_other(self):
+        self.other = service(self.config, self.folder / "other.log", self.environment())
+
+    def _stop_service(self):
+        super()._stop_service()
+        self.other.stop()
+
+    def _configuration(self):
+        return re.sub(r"(?m)^database = .*$", f'database = "{self._database}"', super()._configuration())
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory, postgres_server):
+    name = postgres_server.create_database()  # Empty: both replicas find out at once that it wants a schema.
+    with Replicated(tmp_path_factory.mktemp("replicated"), postgres_server.url(name)) as running:
+        yield running
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def one(stage):
+    with Client(stage.target, actor="ann") as client:
+        yield Shopfront(stage, client, Checkout(stage, "eu-shop"))
+
+
+@pytest.fixture
+def other(stage):
+    with Client(stage.other_target, actor="bob") as client:
+        yield Shopfront(stage, client, Checkout(stage, "eu-shop"))
+
+
+def test_what_is_captured_at_one_is_refunded_at_the_other(one, other):
+    order = one.order()
+    captured = one.client.capture(order.store, order.order_id, request_id="capture-it")
+    assert other.payment(order).status == pb.PAYMENT_STATUS_CAPTURED
+    again = other.client.capture(order.store, order.order_id, request_id="capture-it")
+    assert again.operation.operation_id == captured.operation.operation_id
+    other.client.refund(order.store, order.order_id)
+    other.settle(order, "refund")
+    for front in (one, other):
+        front.at_rest(order, "REFUNDED")
+    assert one.effects(order) == ["capture", "refund"]
+    events = {front.client: list(front.client.list_events(order.store, order.order_id)) for front in (one, other)}
+    assert events[one.client] == events[other.client]
+    assert {"ann", "bob"} <= {event.actor for event in events[one.client]}
+
+
+def test_watcher_of_one_hears_within_a_second_what_the_other_did(stage, one):
+    order = one.order()
+    one.payment(order)
+    heard, hung_up = [], threading.Event()
+    with Client(stage.other_target) as watching, ThreadPoolExecutor(1) as pool:
+
+        def watch():
+            for event in watching.watch_events([order.store], after_sequence=0):
+                if event.order_id == order.order_id:
+                    heard.append((event.number, monotonic()))
+                if hung_up.is_set() or len(heard) == len(expected) > 1:
+                    return
+
+        expected = [1]
+        pool.submit(watch)
+        try:
+            until(lambda: heard, "the first event", 10)
+            one.client.capture(order.store, order.order_id)
+            answered = monotonic()
+            ended = until(lambda: [moment for number, moment in heard if number == 3], "the capture's end", 10)
+        finally:
+            hung_up.set()
+            watching.close()
+    assert ended[0] - answered < 1
+    assert [number for number, _ in heard] == sorted({number for number, _ in heard})
+
+
+def test_ten_requests_to_both_at_once_are_one_capture(one, other):
+    order = one.order()
+    together = threading.Barrier(10)
+
+    def capture(number):
+        together.wait()
+        front = (one, other)[number % 2]
+        return front.client.capture(order.store, order.order_id, request_id="same-for-all").operation.operation_id
+
+    with ThreadPoolExecutor(10) as pool:
+        assert len(set(pool.map(capture, range(10)))) == 1
+    assert one.effects(order) == ["capture"]
+
+
+def test_capture_whose_replica_is_killed_is_finished_by_the_other(stage, one):
+    order = one.order()
+    stage.amazon.send("POST", "faults/calls", operation="Capture", kind="slow", executes="before", seconds=30, count=1)
+
+    def capture():
+        with Client(stage.other_target, retry=RetryPolicy(attempts_max=1)) as client:
+            try:
+                return client.capture(order.store, order.order_id, request_id="the-one")
+            except OutcomeUnknown as unknown:
+                return unknown
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(capture)
+        until(lambda: one.effects(order), "Amazon to have captured")
+        stage.other.kill()
+    assert one.payment(order).HasField("operation_in_flight")
+    one.at_rest(order, "CAPTURED")
+    again = one.client.capture(order.store, order.order_id, request_id="the-one").operation
+    effects = stage.amazon.get("effects", order_reference=order.order_reference)["effects"]
+    assert [effect["reference_id"] for effect in effects if effect["kind"] == "capture"] == [again.reference]
+    assert one.xcart_status(order) == "P"
+    stage.start_other()

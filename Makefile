@@ -10,7 +10,7 @@ MANIFESTS := pyproject.toml proto/pyproject.toml server/pyproject.toml adapters/
 	adapters/xcart/pyproject.toml clients/python/pyproject.toml
 TESTS ?= tests
 
-.PHONY: help demo serve test bench lint check proto requirements clean
+.PHONY: help demo serve test bench bench-docs lint check proto requirements clean
 
 help: ## Say what each target does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -38,8 +38,12 @@ lint: proto ## Check style, types, import layers and the contract.
 test: lint ## Check everything: lint, then all tests. TESTS=path narrows it.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
-bench: $(VENV)/ready ## Measure, as ratios to yardsticks. QUICK=1: two minutes.
-	@PYTHONPATH=tests $(BIN)/python -m bench $(if $(QUICK),--quick)
+bench: $(VENV)/ready ## Measure, as ratios to yardsticks: docs/performance.md. QUICK=1, GROWTH=1 or MINUTES=n: one part of it.
+	@PYTHONPATH=tests $(BIN)/python -m bench $(if $(QUICK),quick,$(if $(GROWTH),growth,$(if $(MINUTES),memory --minutes $(MINUTES),full))) \
+		$(OPTIONS)
+
+bench-docs: $(VENV)/ready ## Write docs/performance.md from what was measured.
+	@PYTHONPATH=tests $(BIN)/python -m bench document
 
 demo: $(VENV)/ready ## Run the whole story on loopback, then keep serving. ONCE=1 ends by itself and says whether all came out right.
 	@$(BIN)/payment-actions demo $(if $(ONCE),--once)

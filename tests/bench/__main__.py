@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from bench import document, grow, loader, measure, report
+from bench import document, grow, loader, measure, processes, report
 from bench.measure import Effort, Result
 from bench.report import Target
 from bench.stage import stage
@@ -59,9 +59,7 @@ class Bench:
     def new_database(self, setup: str, name: str = "service") -> str:
         """Return the URL of a new, empty database."""
         if setup == "sqlite":
-            for old in self.folder.glob(f"{name}.db*"):
-                old.unlink()
-            return f"sqlite:///{self.folder / name}.db"
+            return f"sqlite:///{processes.remove(self.folder, name)}"
         if self._postgres is None:
             self._postgres = self._resources.enter_context(Postgres())
         return self._postgres.url(self._postgres.create_database())

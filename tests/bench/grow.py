@@ -53,15 +53,16 @@ def _start(folder: Path, url: str) -> dict[str, float]:
 
 async def _beside(empty: Stage, old: Stage, name: str, effort: Effort) -> Result:
     series = {"empty": Series(), "grown": Series()}
+    turns = [("empty", empty), ("grown", old)]
     for _ in range(effort.rounds):
-        for which, one in (("empty", empty), ("grown", old)):
+        turns.reverse()  # Neither is always the one that comes after the other.
+        for which, one in turns:
             async with _call(one, name) as call:
                 series[which].windows.append(await run(call, 64, effort.seconds, one.servers))
             await one.settled()
     pairs = zip(series["grown"].windows, series["empty"].windows, strict=True)
-    return {which: one.summary() for which, one in series.items()} | {
-        "ratio": round(median(one.rate / other.rate for one, other in pairs), 3)
-    }
+    ratio = round(median(one.rate / other.rate for one, other in pairs), 3)
+    return {"ratio": ratio} | {which: one.summary() for which, one in series.items()}
 
 
 @asynccontextmanager
@@ -86,15 +87,11 @@ def sizes(payments: int, effort: Effort) -> tuple[Population, Population]:
 async def grown_sqlite(folder: Path, made: Any, population: Population) -> str:
     """Return a database that has lived; it is made once, and copied for each run."""
     kept = folder / f"grown-{population.size}.db"
-    if not kept.exists():
-        making = folder / "making.db"
-        for old in folder.glob("making.db*"):
-            old.unlink()
+    if not await asyncio.to_thread(kept.exists):
+        making = processes.remove(folder, "making")
         await loader.fill(f"sqlite:///{making}", made, population)
         making.rename(kept)
-    path = folder / "grown.db"
-    for old in folder.glob("grown.db*"):
-        old.unlink()
+    path = processes.remove(folder, "grown")
     await asyncio.to_thread(shutil.copyfile, kept, path)
     return f"sqlite:///{path}"
 

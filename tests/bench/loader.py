@@ -104,7 +104,7 @@ class Pattern:
     def __init__(self, number: int, rows: dict[str, list[Row]]) -> None:
         self._tokens = [f"{number:08}", *(row["operation_id"][:10] for row in rows["operations"])]
         self._seals = [self._seal(row) for row in rows["events"]]
-        self.columns = {name: [column for column in rows[name][0]] for name in TABLES if rows[name]}
+        self.columns = {name: list(rows[name][0]) for name in TABLES if rows[name]}
         self._makers = {
             name: [[self._cell(column, value) for column, value in row.items()] for row in rows[name]]
             for name in TABLES
@@ -216,7 +216,7 @@ def _rows(connection: sqlite3.Connection, order: str) -> dict[str, list[Row]]:
     found = {}
     for table in TABLES:
         rows = connection.execute(f"SELECT * FROM {table} WHERE order_id = ? ORDER BY rowid", (order,)).fetchall()
-        found[table] = [{key: row[key] for key in row.keys() if key != "sequence"} for row in rows]
+        found[table] = [{key: value for key, value in dict(row).items() if key != "sequence"} for row in rows]
     return found
 
 

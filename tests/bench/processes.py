@@ -102,3 +102,10 @@ def service(folder: Path, database: str, name: str = "service", *, profiled: boo
     if profiled:
         command = [sys.executable, "-m", "cProfile", "-o", str(folder / f"{name}.prof"), *command]
     return Process(command, folder / f"{name}.log")
+
+
+def remove(folder: Path, name: str) -> Path:
+    """Remove a SQLite database, if there is one, and return its path."""
+    for old in folder.glob(f"{name}.db*"):
+        old.unlink()
+    return folder / f"{name}.db"

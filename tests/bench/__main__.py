@@ -18,7 +18,7 @@ from bench.stage import stage
 from support.postgres import Postgres
 
 UNARIES = ("reads", "captures", "refunds", "refreshes")
-WORKLOADS = (*UNARIES, "notifications", "RunActions", "WatchEvents")
+WORKLOADS = (*UNARIES, "lone captures", "notifications", "RunActions", "WatchEvents")
 SETUPS = {"sqlite": 1, "postgresql": 1, "postgresql2": 2}  # Name -> processes of the service.
 RATE_MAX = 1_500  # Of captures: so many orders are put into the database for each second of load.
 
@@ -104,6 +104,8 @@ class Bench:
         self.finish(name, {"results": results}, report.targets(results))
 
     async def _measured(self, here: Any, workload: str, concurrencies: Sequence[int]) -> list[Result]:
+        if workload == "lone captures":
+            return [await measure.lone_captures(here, self.effort)]
         if workload == "RunActions":
             return [await measure.run_actions(here)]
         if workload == "WatchEvents":
@@ -167,7 +169,10 @@ async def main() -> None:
             )
         elif chosen.what == "quick":
             await bench.rates(
-                "quick", chosen.setups or ("sqlite",), chosen.only or ("reads", "captures"), concurrencies or [1, 64]
+                "quick",
+                chosen.setups or ("sqlite",),
+                chosen.only or ("reads", "captures", "lone captures"),
+                concurrencies or [64],
             )
         elif chosen.what == "growth":
             await bench.growth(chosen.setups or ("sqlite",))

@@ -71,17 +71,22 @@ def ratio_of_rounds(measured: Series, yardstick: Series) -> float:
     return round(median(one.rate / other.rate for one, other in pairs), 3)
 
 
-async def run(call: Call, concurrency: int, seconds: float, servers: Sequence[Process], settle: float = 0.2) -> Window:
-    """Call for ``seconds``, ``concurrency`` calls at a time, after a short run-up that does not count."""
-    await _stretch(call, concurrency, settle)
+async def run(
+    call: Call, concurrency: int, seconds: float, servers: Sequence[Process], *, settle: float = 0.2, pause: float = 0.0
+) -> Window:
+    """Call for ``seconds``, ``concurrency`` calls at a time, after a short run-up that does not count.
+
+    :param pause: what each caller waits after an answer, in seconds; not part of any latency.
+    """
+    await _stretch(call, concurrency, settle, pause)
     cpu, own = _cpu(servers), time.process_time()
     started = time.perf_counter()
-    latencies = await _stretch(call, concurrency, seconds)
+    latencies = await _stretch(call, concurrency, seconds, pause)
     elapsed = time.perf_counter() - started
     return Window(elapsed, latencies, _cpu(servers) - cpu, time.process_time() - own)
 
 
-async def _stretch(call: Call, concurrency: int, seconds: float) -> list[float]:
+async def _stretch(call: Call, concurrency: int, seconds: float, pause: float) -> list[float]:
     latencies: list[float] = []
     clock = time.perf_counter
     end = clock() + seconds
@@ -92,6 +97,9 @@ async def _stretch(call: Call, concurrency: int, seconds: float) -> list[float]:
             await call()
             before, now = now, clock()
             latencies.append(now - before)
+            if pause:
+                await asyncio.sleep(pause)
+                now = clock()
 
     async with asyncio.TaskGroup() as callers:
         for _ in range(concurrency):

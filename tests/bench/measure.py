@@ -17,6 +17,7 @@ WATCHERS = 100
 REPLAYED = 1_000
 LIVE_CAPTURES_A_SECOND = 5
 RUN_ACTIONS_ORDERS = 10_000
+LONE_PAUSE_SECONDS = 0.03  # Until what goes on after an answer is done.
 _EVENTS_A_CAPTURE = 3  # Started, ended, and that the store was told.
 
 Result = dict[str, Any]
@@ -37,6 +38,15 @@ async def unary(stage: Stage, name: str, concurrency: int, effort: Effort) -> Re
     return {"workload": name, "concurrency": concurrency} | result
 
 
+async def lone_captures(stage: Stage, effort: Effort) -> Result:
+    """Measure one caller who pauses after each answer: nothing else is under way, not even his last capture's rest."""
+    rpc = unaries(stage.orders)["captures"]
+    at_echo = await rpc.at_echo(stage.echo_channels, stage.service_channels)
+    at_service = rpc.at(stage.service_channels)
+    result = await _by_turns(stage, at_service, at_echo, 1, effort, writes=True, pause=LONE_PAUSE_SECONDS)
+    return {"workload": "lone captures", "concurrency": 1} | result
+
+
 async def notifications(stage: Stage, concurrency: int, effort: Effort) -> Result:
     """Measure notifications over HTTP: taken and durable, and then looked into, which goes on after the answer."""
     sender = Notifier([server.http_port for server in stage.servers], stage.orders.kept)
@@ -50,15 +60,15 @@ async def notifications(stage: Stage, concurrency: int, effort: Effort) -> Resul
 
 
 async def _by_turns(
-    stage: Stage, at_service: Call, at_echo: Call, concurrency: int, effort: Effort, *, writes: bool
+    stage: Stage, at_service: Call, at_echo: Call, concurrency: int, effort: Effort, *, writes: bool, pause: float = 0.0
 ) -> Result:
     echo, service, commits = Series(), Series(), Series()
     backlog, drain_seconds = 0, 0.0
     for _ in range(effort.rounds):
-        echo.windows.append(await run(at_echo, concurrency, effort.seconds, [stage.echo]))
+        echo.windows.append(await run(at_echo, concurrency, effort.seconds, [stage.echo], pause=pause))
         if writes:
             commits.windows.append(await stage.commits(min(effort.seconds, 0.5)))
-        service.windows.append(await run(at_service, concurrency, effort.seconds, stage.servers))
+        service.windows.append(await run(at_service, concurrency, effort.seconds, stage.servers, pause=pause))
         if writes:
             waited, took = await stage.settled()
             backlog, drain_seconds = max(backlog, waited), max(drain_seconds, took)

@@ -66,7 +66,7 @@ def targets(results: list[Result]) -> list[Target]:
         key = (where(result), result["workload"], result.get("concurrency"))
         if key in _RATIOS:
             found.append(_at_least(_RATIOS[key][0], result["ratio"], _RATIOS[key][1]))
-        if key == ("SQLite", "captures", 1):
+        if key == ("SQLite", "lone captures", 1):
             bound = round(result["echo"]["p50_ms"] + 2 * result["commits"]["p50_ms"] + 1, 3)
             p50 = result["service"]["p50_ms"]
             found.append(Target("a lone capture's p50 in ms <= echo's + 2 commits + 1", p50, bound, p50 <= bound))

@@ -47,7 +47,9 @@ def test_a_ratio_is_the_median_of_what_ran_side_by_side():
 
 def test_a_target_says_whether_it_is_reached():
     lone = {"service": {"p50_ms": 3.9}, "echo": {"p50_ms": 0.9}, "commits": {"p50_ms": 1.0}}
-    found = report.targets([result("reads", 64, 0.6), result("captures", 64, 0.39), result("captures", 1, 0.2, **lone)])
+    found = report.targets(
+        [result("reads", 64, 0.6), result("captures", 64, 0.39), result("lone captures", 1, 0.2, **lone)]
+    )
     assert [(target.bound, target.reached) for target in found] == [(0.6, True), (0.4, False), (3.9, True)]
 
 

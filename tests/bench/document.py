@@ -83,7 +83,8 @@ def _rates(results: list[Json]) -> str:
         asked = [f"{where(one)}, {one['workload']}", str(one["concurrency"])]
         measured = [f"{service['rate']:.0f}", latency, f"{service['server_cpu_us']:.0f}"]
         yardstick = [f"{echo['rate']:.0f}", f"{echo['p50_ms']:.1f}", f"{echo['server_cpu_us']:.0f}"]
-        rows.append([*asked, *measured, *yardstick, f"**{one['ratio']:.2f}**", f"{service['client_cpu_share']:.0%}"])
+        client = f"{service['client_cpu_share']:.0%} / {echo['client_cpu_share']:.0%}"
+        rows.append([*asked, *measured, *yardstick, f"**{one['ratio']:.2f}**", client])
     head = [
         "",
         "at once",

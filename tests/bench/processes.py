@@ -2,11 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from support.parentage import dying_with_parent
 
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
@@ -37,7 +40,13 @@ class Process:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # Or each start compiles all there is.
         spawned = time.perf_counter()
         with log.open("wb") as output:
-            self._child = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+            self._child = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                preexec_fn=dying_with_parent(signal.SIGKILL),  # noqa: PLW1509 - it only makes system calls
+            )
         self.ready = self._wait_for_ready()
         self.ready_seconds = time.perf_counter() - spawned
 

@@ -6,7 +6,7 @@ Result = dict[str, Any]
 
 HEAD = (
     f"{'':34}{'at once':>7}{'calls/s':>9}{'p50 ms':>9}{'p95':>8}{'p99':>8}{'CPU us':>8}"
-    f" |{'echo/s':>8}{'p50 ms':>8}{'CPU us':>8} |{'ratio':>6}{'CPU x':>6}{'client':>7}"
+    f" |{'echo/s':>8}{'p50 ms':>8}{'CPU us':>8} |{'ratio':>6}{'CPU x':>6}{'client':>10}"
 )
 
 
@@ -38,13 +38,18 @@ def line(result: Result) -> str:
         f"{name:34}{result['concurrency']:>7}{service['rate']:>9.0f}"
         f"{service['p50_ms']:>9.2f}{service['p95_ms']:>8.2f}{service['p99_ms']:>8.2f}{service['server_cpu_us']:>8.0f}"
         f" |{echo['rate']:>8.0f}{echo['p50_ms']:>8.2f}{echo['server_cpu_us']:>8.0f}"
-        f" |{result['ratio']:>6.2f}{result['cpu_ratio']:>6.2f}{service['client_cpu_share']:>7.0%}"
+        f" |{result['ratio']:>6.2f}{result['cpu_ratio']:>6.2f}{_client(result):>10}"
     )
     if "commits" in result:
         commits = result["commits"]
         text += f"  commit {commits['rate']:.0f}/s {commits['p50_ms']:.2f} ms"
         text += f"; backlog {result['backlog']}, {result['drain_seconds']:.1f} s"
     return text
+
+
+def _client(result: Result) -> str:
+    """Return the share of a core that the client took, at the service and at the echo."""
+    return f"{result['service']['client_cpu_share']:.0%}/{result['echo']['client_cpu_share']:.0%}"
 
 
 def _whole(name: str, result: Result) -> str:

@@ -39,7 +39,7 @@ test: lint ## Check everything: lint, then all tests. TESTS=path narrows it.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 bench: $(VENV)/ready ## Measure, as ratios to yardsticks: docs/performance.md. QUICK=1, GROWTH=1 or MINUTES=n: one part of it.
-	@PYTHONPATH=tests $(BIN)/python -m bench $(if $(QUICK),quick,$(if $(GROWTH),growth,$(if $(MINUTES),memory --minutes $(MINUTES),full))) \
+	@GRPC_ENABLE_FORK_SUPPORT=0 PYTHONPATH=tests $(BIN)/python -m bench $(if $(QUICK),quick,$(if $(GROWTH),growth,$(if $(MINUTES),memory --minutes $(MINUTES),full))) \
 		$(OPTIONS)
 
 bench-docs: $(VENV)/ready ## Write docs/performance.md from what was measured.

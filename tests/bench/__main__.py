@@ -52,6 +52,7 @@ class Bench:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.effort = Effort(chosen.rounds, chosen.seconds)
         self.started = time.monotonic()
+        self.machine = machine()
         self._resources = resources
         self._postgres: Postgres | None = None
         self.patterns = loader.patterns(self.folder)
@@ -75,7 +76,7 @@ class Bench:
         for target in targets:
             self.say(str(target))
         seconds = round(time.monotonic() - self.started)
-        written = {"machine": machine(), "seconds": seconds, "targets": [t._asdict() for t in targets]} | content
+        written = {"machine": self.machine, "seconds": seconds, "targets": [t._asdict() for t in targets]} | content
         (self.folder / f"{name}.json").write_text(json.dumps(written, indent=1) + "\n")
         self.say(f"{self.folder / name}.json, after {seconds} s")
 
@@ -143,7 +144,7 @@ class Bench:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on."""
+    """Return what the figures depend on, who else is busy on it included."""
     model = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), ""
     )

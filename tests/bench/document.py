@@ -58,7 +58,7 @@ def _machine(found: dict[str, Json]) -> str:
     one = next(iter(found.values()))["machine"]
     loads = ", ".join(f"{name} {run['machine']['load_average']}" for name, run in found.items())
     processor = f"{one['processor']}, {one['cores']} cores"
-    return f"On {processor}, which database, service and load share. Load average when each run ended: {loads}."
+    return f"On {processor}, which database, service and load share. Load average before each run, of others: {loads}."
 
 
 def _targets(found: dict[str, Json]) -> str:

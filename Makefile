@@ -10,7 +10,7 @@ MANIFESTS := pyproject.toml proto/pyproject.toml server/pyproject.toml adapters/
 	adapters/xcart/pyproject.toml clients/python/pyproject.toml
 TESTS ?= tests
 
-.PHONY: help demo serve test bench bench-docs lint check proto requirements clean
+.PHONY: help demo serve test bench bench-docs lint check proto requirements clean chaos
 
 help: ## Say what each target does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -44,6 +44,10 @@ bench: $(VENV)/ready ## Measure, as ratios to yardsticks: docs/performance.md. Q
 
 bench-docs: $(VENV)/ready ## Write docs/performance.md from what was measured.
 	@PYTHONPATH=tests $(BIN)/python -m bench document
+
+chaos: $(VENV)/ready ## Kill, pause and cut off real processes for MINUTES=2, then account for every effect. SEED=n repeats a plan.
+	@GRPC_ENABLE_FORK_SUPPORT=0 PYTHONPATH=tests $(BIN)/python -m support.chaos \
+		--minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED)) $(if $(SQLITE),--sqlite)
 
 demo: $(VENV)/ready ## Run the whole story on loopback, then keep serving. ONCE=1 ends by itself and says whether all came out right.
 	@$(BIN)/payment-actions demo $(if $(ONCE),--once)

@@ -3,10 +3,8 @@
 import asyncio
 import os
 import pwd
-import random
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import tempfile
@@ -26,14 +24,12 @@ import psutil
 
 from payment_actions_server.storage import open_storage
 from support.parentage import dying_with_parent
+from support.ports import free_port
 
 ANOTHER_SERVER = "PAYMENT_ACTIONS_TEST_DATABASE"  #: Names a server on which the tests may create databases.
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 CALL_SECONDS_MAX = 60.0
-# Below the range from which the kernel takes ports for outgoing connections: while the server is down nobody else
-# gets its port, and no client that tries it connects to itself.
-PORTS = range(20_000, 32_000)
 USER = "tests"
 
 StopMode = Literal["fast", "immediate"]
@@ -95,7 +91,7 @@ class Postgres(PostgresServer):
         """
         durability = {} if fsync else {"fsync": "off", "full_page_writes": "off"}
         self._settings = durability | settings
-        self.port = _free_port()
+        self.port = free_port()
         self._child: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
         super().__init__(f"postgresql://{USER}@127.0.0.1:{self.port}/postgres")
@@ -220,18 +216,6 @@ class Postgres(PostgresServer):
 def _kill(process: psutil.Process) -> None:
     with suppress(psutil.NoSuchProcess):
         process.kill()
-
-
-def _free_port() -> int:
-    # Not seeded: tests that run beside one another must not try the same ports.
-    for port in random.SystemRandom().sample(PORTS, 100):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise PostgresFailed(f"no free port among {PORTS}")
 
 
 # -- Whose processes ------------------------------------------------------------------------------------------------

@@ -49,6 +49,10 @@ chaos: $(VENV)/ready ## Kill, pause and cut off real processes for MINUTES=2, th
 	@GRPC_ENABLE_FORK_SUPPORT=0 PYTHONPATH=tests $(BIN)/python -m support.chaos \
 		--minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED)) $(if $(SQLITE),--sqlite)
 
+chaos: $(VENV)/ready ## Kill, pause and cut off real processes for MINUTES=2, then account for every effect. SEED=n repeats a plan.
+	@GRPC_ENABLE_FORK_SUPPORT=0 PYTHONPATH=tests $(BIN)/python -m support.chaos \
+		--minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED)) $(if $(SQLITE),--sqlite)
+
 demo: $(VENV)/ready ## Run the whole story on loopback, then keep serving. ONCE=1 ends by itself and says whether all came out right.
 	@$(BIN)/payment-actions demo $(if $(ONCE),--once)
 

@@ -72,6 +72,8 @@ class Proxy:
         self._links.add(link)
         try:
             await asyncio.gather(self._asks(link, reader), self._answers(link, there_reader))
+        except asyncio.CancelledError:
+            pass  # The loop ends; asyncio's own callback on this task would stumble over it.
         finally:
             link.abort()
             self._links.discard(link)

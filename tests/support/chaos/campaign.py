@@ -229,6 +229,8 @@ class _Campaign:
             "orders": len(record.orders),
             "intents": len(record.operations),
             "intents that succeeded": sum(o.state == pb.OPERATION_STATE_SUCCEEDED for o in record.operations.values()),
+            "intents whose outcome was unknown for a while": len(_unknown(record)),
+            "intents that were sent again": sum(each.attempts > 1 for each in record.operations.values()),
             "effects": len(effects),
             "requests": len({(each.key, each.request_id) for each in record.attempts}),
             "attempts": len(record.attempts),
@@ -237,12 +239,14 @@ class _Campaign:
             "refreshes": load.refreshes,
             "events": sum(map(len, record.events.values())),
             "times that a watcher went on elsewhere": load.switches,
-            "kills": monkey.done[Strike.KILL],
+            "kills": monkey.kills,
             "replica starts after kills": monkey.restarts,
             "pauses": monkey.done[Strike.PAUSE] + monkey.done[Strike.LONG_PAUSE],
             "database restarts": restarts,
             "cut connections": sum(proxy.cuts for proxy in proxies),
-            "gateway faults": monkey.done[Strike.AMAZON_FAULT] + monkey.done[Strike.SWALLOW_AMAZON],
+            "gateway faults": monkey.done[Strike.AMAZON_FAULT]
+            + monkey.done[Strike.KILL_WAITING]
+            + monkey.done[Strike.SWALLOW_AMAZON],
             "refreshes pressed to come to rest": self._pressed,
             "lost": kinds[Kind.LOST],
             "doubled": kinds[Kind.DOUBLED],
@@ -251,6 +255,17 @@ class _Campaign:
         return Report(
             seed=self._seed, seconds=self._seconds, record=record, counts=counts, strikes=monkey.done, found=found
         )
+
+
+def _unknown(record: Record) -> set[str]:
+    """Return the operations that took a second look."""
+    return {
+        event.operation_id
+        for events in record.events.values()
+        for event in events
+        if event.details.get("operation_state") == "UNKNOWN"
+        or (event.type == pb.EVENT_TYPE_OPERATION_ENDED and event.actor == "recovery")
+    }
 
 
 async def _all(client: Any, key: Key) -> list[pb.Event]:

@@ -10,6 +10,8 @@ from support.chaos.stage import ChaosStage
 from support.proxy import Proxy
 
 STEP_SECONDS = 0.05
+TIME_SECONDS = 2.0  #: How often time passes at Amazon, which lets pending refunds be decided.
+WAIT_SECONDS = 0.7  #: From when Amazon is made slow until the replica that may wait for it is killed.
 SLOW_SECONDS = 0.03  #: More for each piece that passes a slow database's proxy.
 
 
@@ -26,7 +28,10 @@ class Monkey:
         self._plan = plan
         self._random = Random(f"monkey of {seed}")
         self._resume: dict[int, float] = {}
+        self._kill: dict[int, float] = {}
+        self._time_passes = 0.0
         self.done: Counter[str] = Counter()
+        self.kills = 0
         self.restarts = 0  #: Of replicas.
 
     def run(self, seconds: float) -> None:
@@ -44,10 +49,16 @@ class Monkey:
             self._stage.replicas[number].resume()
 
     def _tend(self) -> None:
-        for number, due in list(self._resume.items()):
-            if time.monotonic() >= due:
-                self._stage.replicas[number].resume()
-                del self._resume[number]
+        now = time.monotonic()
+        for number in [number for number, due in self._resume.items() if now >= due]:
+            self._stage.replicas[number].resume()
+            del self._resume[number]
+        for number in [number for number, due in self._kill.items() if now >= due]:
+            del self._kill[number]
+            self._down(self._stage.replicas[number], Strike.KILL, seconds=1.0)
+        if now >= self._time_passes:
+            self._time_passes = now + TIME_SECONDS
+            self._stage.amazon.send("POST", "clock/advance", seconds=35)
         for replica in self._stage.replicas:
             self.restarts += replica.look_after()
 
@@ -62,8 +73,14 @@ class Monkey:
             Strike.CUT_NOTIFICATIONS: [stage.notification_proxy] * len(stage.replicas),
         }
         if fault.strike in {Strike.KILL, Strike.PAUSE, Strike.LONG_PAUSE}:
-            if not self._down(stage.replicas[fault.target], fault):
+            if not self._down(stage.replicas[fault.target], fault.strike, fault.seconds):
                 return
+        elif fault.strike is Strike.KILL_WAITING:
+            if not stage.replicas[fault.target].serving:
+                return
+            when = {"operation": fault.operation, "executes": fault.what, "seconds": 3 * WAIT_SECONDS}
+            stage.amazon.send("POST", "faults/calls", kind="slow", count=2 * len(stage.replicas), **when)
+            self._kill[fault.target] = time.monotonic() + WAIT_SECONDS
         elif fault.strike is Strike.RESTART_DATABASE:
             assert stage.postgres is not None
             stage.postgres.restart(fault.what)
@@ -73,19 +90,20 @@ class Monkey:
             self._by_simulator(fault)
         self.done[fault.strike] += 1
 
-    def _down(self, replica: Replica, fault: Fault) -> bool:
+    def _down(self, replica: Replica, strike: Strike, seconds: float) -> bool:
         """Kill or pause a replica; tell whether there was one to strike."""
-        until = time.monotonic() + fault.seconds
-        if fault.strike is Strike.KILL and replica.running:
+        until = time.monotonic() + seconds
+        if not (replica.serving or (strike is Strike.KILL and replica.ready)):
+            return False  # It is on its way: struck all the time, it would never serve.
+        if strike is Strike.KILL:
             self._resume.pop(replica.number, None)
+            self.kills += 1
             replica.kill()
             replica.start_time = until
-            return True
-        if fault.strike is not Strike.KILL and replica.serving:
+        else:
             replica.pause()
             self._resume[replica.number] = until
-            return True
-        return False
+        return True
 
     def _disturb(self, proxy: Proxy, fault: Fault) -> None:
         def slow() -> None:
@@ -115,8 +133,6 @@ class Monkey:
                 shop.send("POST", "faults", kind=fault.what, count=fault.count, delay_seconds=seconds)
             case Strike.STRAY_NOTIFICATIONS:
                 self._send_stray(fault.count)
-            case Strike.TIME:
-                amazon.send("POST", "clock/advance", seconds=seconds)
 
     def _send_stray(self, count: int) -> None:
         known = self._authorizations[-200:]

@@ -49,6 +49,7 @@ class Strike(StrEnum):
     """A fault."""
 
     KILL = "kill -9 of a replica"
+    KILL_WAITING = "kill -9 of a replica that waits for Amazon"
     PAUSE = "pause of a replica"
     LONG_PAUSE = "pause of a replica beyond its leases"
     RESTART_DATABASE = "restart of PostgreSQL"
@@ -62,11 +63,11 @@ class Strike(StrEnum):
     NOTIFICATION_FAULT = "notification faults armed"
     CUT_NOTIFICATIONS = "notification connections cut"
     STRAY_NOTIFICATIONS = "notifications sent again, late and out of turn"
-    TIME = "time passes at Amazon"
 
 
 WEIGHTS = {
-    Strike.KILL: 6,
+    Strike.KILL: 3,
+    Strike.KILL_WAITING: 4,
     Strike.PAUSE: 4,
     Strike.LONG_PAUSE: 1,
     Strike.RESTART_DATABASE: 2,
@@ -80,7 +81,6 @@ WEIGHTS = {
     Strike.NOTIFICATION_FAULT: 4,
     Strike.CUT_NOTIFICATIONS: 1,
     Strike.STRAY_NOTIFICATIONS: 3,
-    Strike.TIME: 8,
 }
 # What every campaign must have seen, however short it is.
 FIRST = {
@@ -89,7 +89,6 @@ FIRST = {
     Strike.RESTART_DATABASE,
     Strike.SWALLOW_DATABASE,
     Strike.AMAZON_FAULT,
-    Strike.TIME,
 }
 OF_POSTGRES = {Strike.RESTART_DATABASE, Strike.CUT_DATABASE, Strike.SWALLOW_DATABASE, Strike.DELAY_DATABASE}
 
@@ -103,12 +102,9 @@ AMAZON_FAULTS = (
     "slow",
     "hang",
 )
+MOVES = ("Capture", "Refund", "CloseAuthorization")
 AMAZON_CALLS = (
-    "Capture",
-    "Capture",
-    "Refund",
-    "Refund",
-    "CloseAuthorization",
+    *MOVES * 3,
     "GetAuthorizationDetails",
     "GetCaptureDetails",
     "GetOrderReferenceDetails",
@@ -159,13 +155,13 @@ def _fault(random: Random, at: float, strike: Strike, replica_count: int, pause_
             seconds = pause_seconds + random.uniform(0.5, 2.0)
         case Strike.AMAZON_FAULT:
             what, operation = random.choice(AMAZON_FAULTS), random.choice(AMAZON_CALLS)
+        case Strike.KILL_WAITING:
+            what, operation = random.choice(("before", "after")), random.choice(MOVES)
         case Strike.XCART_FAULT:
             what = random.choice(XCART_FAULTS)
         case Strike.NOTIFICATION_FAULT:
             what = random.choice(NOTIFICATION_FAULTS)
         case Strike.RESTART_DATABASE:
             what = random.choice(RESTARTS)
-        case Strike.TIME:
-            seconds = random.uniform(20.0, 90.0)
     target = random.randrange(replica_count)
     return Fault(at, strike, target, what, operation, seconds, random.randint(1, 3))

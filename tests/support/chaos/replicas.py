@@ -42,8 +42,15 @@ class Replica:
 
     @property
     def serving(self) -> bool:
-        """Tell whether it has said that it serves since it was last launched, and is neither dead nor paused."""
-        return self.running and not self._paused and self._was_ready()
+        """Tell whether it serves: neither dead nor on its way nor paused."""
+        return self.running and not self._paused and self.ready
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether it has said that it serves since it was last launched."""
+        with self.log.open("rb") as log:
+            log.seek(self._read_from)
+            return any(_is_serving(line) for line in log if b"serving" in line)
 
     def launch(self) -> None:
         """Start it; `serving` tells when it is ready."""
@@ -87,7 +94,7 @@ class Replica:
         if self.running:
             return False
         if self._child is not None:
-            if self._was_ready():
+            if self.ready:
                 self.deaths.append(f"replica {self.number} ended with {self._child.returncode}:\n{self.last_words}")
             self._child = None
             self.start_time = time.monotonic() + start_again_seconds
@@ -105,11 +112,6 @@ class Replica:
         """Return what it logged about mistakes of its own."""
         with self.log.open(errors="replace") as lines:
             return [line.strip() for line in lines if '"event":"incident"' in line.replace('": "', '":"')]
-
-    def _was_ready(self) -> bool:
-        with self.log.open("rb") as log:
-            log.seek(self._read_from)
-            return any(_is_serving(line) for line in log if b"serving" in line)
 
 
 def _is_serving(line: bytes) -> bool:

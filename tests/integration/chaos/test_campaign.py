@@ -22,13 +22,22 @@ def run(folder, **options):
 
 @pytest.fixture(scope="module")
 def over_sqlite(tmp_path_factory):
-    return run(tmp_path_factory.mktemp("chaos"), seconds=15, clients=4, replica_count=1, postgres=False)
+    return run(tmp_path_factory.mktemp("chaos"), seconds=12, clients=4, replica_count=1, postgres=False)
 
 
 def test_one_replica_over_sqlite_killed_and_cut_off_loses_and_doubles_nothing(over_sqlite):
     assert not over_sqlite.found, str(over_sqlite)
     assert over_sqlite.counts["kills"] > 0
     assert over_sqlite.counts["intents that succeeded"] > 0
+
+
+def test_three_replicas_over_postgresql_killed_paused_and_cut_off_lose_and_double_nothing(tmp_path):
+    report = run(tmp_path, seconds=20, clients=5)
+    assert not report.found, str(report)
+    assert report.counts["kills"] > 0
+    assert report.counts["pauses"] > 0
+    assert report.counts["database restarts"] > 0
+    assert report.counts["intents that succeeded"] > 0
 
 
 def test_an_effect_more_or_less_in_what_was_recorded_is_named(over_sqlite):

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from random import Random
 
 from support.chaos.plan import Fault, Strike
@@ -41,6 +42,7 @@ class Monkey:
         fault = next(plan, None)
         while (now := time.monotonic() - begin) < seconds:
             while fault is not None and fault.at_seconds <= now:
+                self._note(f"strikes: {fault}")
                 self._strike(fault)
                 fault = next(plan, None)
             self._tend()
@@ -60,7 +62,9 @@ class Monkey:
             self._time_passes = now + TIME_SECONDS
             self._stage.amazon.send("POST", "clock/advance", seconds=35)
         for replica in self._stage.replicas:
-            self.restarts += replica.look_after()
+            if replica.look_after():
+                self._note(f"starts replica {replica.number} again")
+                self.restarts += 1
 
     def _strike(self, fault: Fault) -> None:
         stage = self._stage
@@ -138,6 +142,11 @@ class Monkey:
         known = self._authorizations[-200:]
         for name in self._random.sample(known, min(3, len(known))):
             self._stage.amazon.send("POST", "notifications/send", object=name, count=count)
+
+    def _note(self, text: str) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with (self._stage.folder / "faults.log").open("a") as log:
+            log.write(f"{now} {text}\n")
 
     def _in_loop(self, call, *arguments) -> None:
         self._stage.loop.call_soon_threadsafe(call, *arguments)

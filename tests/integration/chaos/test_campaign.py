@@ -32,7 +32,7 @@ def test_one_replica_over_sqlite_killed_and_cut_off_loses_and_doubles_nothing(ov
 
 
 def test_three_replicas_over_postgresql_killed_paused_and_cut_off_lose_and_double_nothing(tmp_path):
-    report = run(tmp_path, seconds=20, clients=5)
+    report = run(tmp_path, seconds=18, clients=5)
     assert not report.found, str(report)
     assert report.counts["kills"] > 0
     assert report.counts["pauses"] > 0

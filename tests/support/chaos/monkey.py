@@ -1,7 +1,7 @@
 """Carries the plan of faults out, in the main thread; starts again what is down."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from datetime import UTC, datetime
 from random import Random
 
@@ -12,6 +12,8 @@ from support.proxy import Proxy
 
 STEP_SECONDS = 0.05
 TIME_SECONDS = 2.0  #: How often time passes at Amazon, which lets pending refunds be decided.
+WAIT_FOR_ONE = 10.0  #: How many seconds a fault waits for a replica that it can strike.
+OF_REPLICAS = {Strike.KILL, Strike.KILL_WAITING, Strike.PAUSE, Strike.LONG_PAUSE}
 WAIT_SECONDS = 0.7  #: From when Amazon is made slow until the replica that may wait for it is killed.
 SLOW_SECONDS = 0.03  #: More for each piece that passes a slow database's proxy.
 
@@ -38,13 +40,13 @@ class Monkey:
     def run(self, seconds: float) -> None:
         """Strike until the time is over."""
         begin = time.monotonic()
-        plan = iter(self._plan)
-        fault = next(plan, None)
+        plan = deque(self._plan)
         while (now := time.monotonic() - begin) < seconds:
-            while fault is not None and fault.at_seconds <= now:
-                self._note(f"strikes: {fault}")
-                self._strike(fault)
-                fault = next(plan, None)
+            due = [plan.popleft() for _ in range(sum(fault.at_seconds <= now for fault in plan))]
+            # Whoever finds no replica that serves waits for one; not for ever, or they would all strike at once.
+            plan.extendleft(
+                fault for fault in due if not self._strikes(fault) and fault.at_seconds > now - WAIT_FOR_ONE
+            )
             self._tend()
             time.sleep(STEP_SECONDS)
         for number in self._resume:
@@ -66,7 +68,22 @@ class Monkey:
                 self._note(f"starts replica {replica.number} again")
                 self.restarts += 1
 
-    def _strike(self, fault: Fault) -> None:
+    def _strikes(self, fault: Fault) -> bool:
+        """Strike; tell whether there was anything to strike."""
+        replica = self._serving(fault.target)
+        if replica is None and fault.strike in OF_REPLICAS:
+            return False
+        self._note(f"strikes: {fault}")
+        self._strike(fault, replica)
+        self.done[fault.strike] += 1
+        return True
+
+    def _serving(self, first: int) -> Replica | None:
+        """Return a replica that serves, the wanted one if it does."""
+        replicas = self._stage.replicas
+        return next((each for each in replicas[first:] + replicas[:first] if each.serving), None)
+
+    def _strike(self, fault: Fault, replica: Replica | None) -> None:
         stage = self._stage
         proxies = {
             Strike.CUT_DATABASE: stage.database_proxies,
@@ -76,15 +93,14 @@ class Monkey:
             Strike.SWALLOW_AMAZON: stage.amazon_proxies,
             Strike.CUT_NOTIFICATIONS: [stage.notification_proxy] * len(stage.replicas),
         }
-        if fault.strike in {Strike.KILL, Strike.PAUSE, Strike.LONG_PAUSE}:
-            if not self._down(stage.replicas[fault.target], fault.strike, fault.seconds):
-                return
-        elif fault.strike is Strike.KILL_WAITING:
-            if not stage.replicas[fault.target].serving:
-                return
+        if fault.strike is Strike.KILL_WAITING:
+            assert replica is not None
             when = {"operation": fault.operation, "executes": fault.what, "seconds": 3 * WAIT_SECONDS}
             stage.amazon.send("POST", "faults/calls", kind="slow", count=2 * len(stage.replicas), **when)
-            self._kill[fault.target] = time.monotonic() + WAIT_SECONDS
+            self._kill[replica.number] = time.monotonic() + WAIT_SECONDS
+        elif fault.strike in OF_REPLICAS:
+            assert replica is not None
+            self._down(replica, fault.strike, fault.seconds)
         elif fault.strike is Strike.RESTART_DATABASE:
             assert stage.postgres is not None
             stage.postgres.restart(fault.what)
@@ -92,22 +108,17 @@ class Monkey:
             self._disturb(proxies[fault.strike][fault.target], fault)
         else:
             self._by_simulator(fault)
-        self.done[fault.strike] += 1
 
-    def _down(self, replica: Replica, strike: Strike, seconds: float) -> bool:
-        """Kill or pause a replica; tell whether there was one to strike."""
+    def _down(self, replica: Replica, strike: Strike, seconds: float) -> None:
         until = time.monotonic() + seconds
-        if not (replica.serving or (strike is Strike.KILL and replica.ready)):
-            return False  # It is on its way: struck all the time, it would never serve.
         if strike is Strike.KILL:
             self._resume.pop(replica.number, None)
-            self.kills += 1
+            self.kills += replica.running
             replica.kill()
             replica.start_time = until
         else:
             replica.pause()
             self._resume[replica.number] = until
-        return True
 
     def _disturb(self, proxy: Proxy, fault: Fault) -> None:
         def slow() -> None:

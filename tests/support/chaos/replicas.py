@@ -28,6 +28,7 @@ class Replica:
         self._environment = dict(environment)
         self._child: subprocess.Popen[bytes] | None = None
         self._read_from = 0
+        self._ready = False
         self._paused = False
 
     @property
@@ -48,14 +49,16 @@ class Replica:
     @property
     def ready(self) -> bool:
         """Tell whether it has said that it serves since it was last launched."""
-        with self.log.open("rb") as log:
-            log.seek(self._read_from)
-            return any(_is_serving(line) for line in log if b"serving" in line)
+        if not self._ready:
+            with self.log.open("rb") as log:
+                log.seek(self._read_from)
+                self._ready = any(_is_serving(line) for line in log if b"serving" in line)
+        return self._ready
 
     def launch(self) -> None:
         """Start it; `serving` tells when it is ready."""
         assert not self.running
-        self.start_time, self._paused = 0.0, False
+        self.start_time, self._paused, self._ready = 0.0, False, False
         with self.log.open("ab") as log:
             self._read_from = log.tell()
             self._child = subprocess.Popen(

@@ -8,8 +8,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
+
 from payment_actions_server.demo.processes import Process
-from payment_actions_server.demo.stage import SHOPS, Stage
+from payment_actions_server.demo.stage import SHOPS, Control, Stage
 from support.chaos.replicas import READY_SECONDS_MAX, Replica
 from support.ports import free_port
 from support.postgres import Postgres
@@ -20,6 +22,21 @@ T = TypeVar("T")
 LEASE_SECONDS = 7.5
 """The shortest that the service accepts: longer than any call of a gateway that is given up after a second."""
 GATEWAY_SECONDS_MAX = 1.0
+CONTROL_SECONDS_MAX = 60.0
+
+
+class FreshControl(Control):
+    """Makes a connection for each request: one that was idle may be closed by the other side as it is used."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._http.close()
+        self._http = httpx.Client(
+            base_url=f"{self.url}/control/",
+            timeout=CONTROL_SECONDS_MAX,
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
 
 
 class ChaosStage(Stage):
@@ -89,6 +106,11 @@ class ChaosStage(Stage):
     def _run(self, process: Process) -> Process:
         self._stack.callback(process.kill)  # Their memory is all they have, and a graceful end takes its time.
         return process
+
+    def _control(self, process: Process) -> Control:
+        control = FreshControl(process.ready["url"])
+        self._stack.callback(control.close)
+        return control
 
     def _stop_service(self) -> None:
         for replica in self.replicas:

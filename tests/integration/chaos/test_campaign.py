@@ -10,7 +10,7 @@ from support.chaos.campaign import campaign
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 
 def run(folder, **options):

@@ -19,7 +19,7 @@ from support.chaos.record import Effect, Key, Order, Record, Watched
 from support.chaos.stage import LEASE_SECONDS, ChaosStage
 from support.postgres import Postgres
 
-REST_SECONDS_MAX = 150.0
+REST_SECONDS_MAX = 300.0
 PATIENCE_SECONDS = 20.0  #: How long payments may take to come to rest by themselves; then staff presses Refresh.
 WATCH_SECONDS_MAX = 30.0
 
@@ -236,6 +236,7 @@ class _Campaign:
             "attempts": len(record.attempts),
             "retries": load.retries,
             "attempts without an answer": load.told["unanswered"],
+            "orders whose client gave up": load.given_up,
             "refreshes": load.refreshes,
             "events": sum(map(len, record.events.values())),
             "times that a watcher went on elsewhere": load.switches,

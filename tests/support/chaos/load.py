@@ -35,6 +35,10 @@ PART = Decimal("10.00")
 Act = Callable[[AsyncClient], Awaitable[Any]]
 
 
+class NoAnswer(Exception):
+    """No replica answered for too long."""
+
+
 class Load:
     """All clients, in the stage's loop. What they ask and hear goes to ``record``."""
 
@@ -48,6 +52,7 @@ class Load:
         self._stopping = asyncio.Event()
         self.authorizations: list[str] = []
         self.amounts: dict[str, Decimal] = {}  #: Of the requests for a part, by request id.
+        self.given_up = 0  #: Orders whose client lost patience.
         self.retries = 0
         self.refreshes = 0
         self.switches = 0  #: Times that a watcher went on at another replica.
@@ -72,7 +77,10 @@ class Load:
         checkouts = {store: Checkout(self._stage, store) for store in self._stage.shops}
         while not self._stopping.is_set():
             plan = next(self._orders)
-            await _Life(self, checkouts[plan.store], plan).live()
+            try:
+                await _Life(self, checkouts[plan.store], plan).live()
+            except NoAnswer:
+                self.given_up += 1  # What became of the order is accounted for all the same.
 
     # -- Calls ------------------------------------------------------------------------------------------------------
 
@@ -91,7 +99,7 @@ class Load:
                 return await act(self._clients[number])
             except PaymentActionsError:
                 await asyncio.sleep(random.uniform(0.1, 0.6))
-        raise AssertionError(f"no replica answered in {ANSWER_SECONDS_MAX} s")
+        raise NoAnswer(f"no replica answered in {ANSWER_SECONDS_MAX} s")
 
     async def refresh(self, key: Key, random: Random) -> None:
         """Press Refresh once, whatever comes of it."""

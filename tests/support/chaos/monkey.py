@@ -11,6 +11,7 @@ from support.chaos.stage import ChaosStage
 from support.proxy import Proxy
 
 STEP_SECONDS = 0.05
+LATE_SECONDS_MAX = 0.5
 TIME_SECONDS = 2.0  #: How often time passes at Amazon, which lets pending refunds be decided.
 WAIT_FOR_ONE = 10.0  #: How many seconds a fault waits for a replica that it can strike.
 OF_REPLICAS = {Strike.KILL, Strike.KILL_WAITING, Strike.PAUSE, Strike.LONG_PAUSE}
@@ -39,16 +40,18 @@ class Monkey:
 
     def run(self, seconds: float) -> None:
         """Strike until the time is over."""
-        begin = time.monotonic()
-        plan = deque(self._plan)
-        while (now := time.monotonic() - begin) < seconds:
+        end = time.monotonic() + seconds
+        plan, now = deque(self._plan), 0.0
+        while (before := time.monotonic()) < end:
             due = [plan.popleft() for _ in range(sum(fault.at_seconds <= now for fault in plan))]
-            # Whoever finds no replica that serves waits for one; not for ever, or they would all strike at once.
+            # Whoever finds no replica to strike waits for one; not for ever, or they would all strike at once.
             plan.extendleft(
                 fault for fault in due if not self._strikes(fault) and fault.at_seconds > now - WAIT_FOR_ONE
             )
             self._tend()
             time.sleep(STEP_SECONDS)
+            # The plan's time stands still while this thread does: what was late would strike all at once.
+            now += min(time.monotonic() - before, LATE_SECONDS_MAX)
         for number in self._resume:
             self._stage.replicas[number].resume()
 
@@ -70,7 +73,7 @@ class Monkey:
 
     def _strikes(self, fault: Fault) -> bool:
         """Strike; tell whether there was anything to strike."""
-        replica = self._serving(fault.target)
+        replica = self._to_strike(fault.target)
         if replica is None and fault.strike in OF_REPLICAS:
             return False
         self._note(f"strikes: {fault}")
@@ -78,10 +81,11 @@ class Monkey:
         self.done[fault.strike] += 1
         return True
 
-    def _serving(self, first: int) -> Replica | None:
-        """Return a replica that serves, the wanted one if it does."""
+    def _to_strike(self, wanted: int) -> Replica | None:
+        """Return a replica that serves, the wanted one if it does; None if no other would be left that serves."""
         replicas = self._stage.replicas
-        return next((each for each in replicas[first:] + replicas[:first] if each.serving), None)
+        serving = [each for each in replicas[wanted:] + replicas[:wanted] if each.serving]
+        return serving[0] if len(serving) >= min(len(replicas), 2) else None
 
     def _strike(self, fault: Fault, replica: Replica | None) -> None:
         stage = self._stage

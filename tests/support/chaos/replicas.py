@@ -12,7 +12,7 @@ from payment_actions_server.demo.processes import installed
 from support.parentage import dying_with_parent
 from support.ports import free_port
 
-READY_SECONDS_MAX = 60.0
+READY_SECONDS_MAX = 120.0
 
 
 class Replica:

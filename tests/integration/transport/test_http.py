@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from payment_actions_server.domain.errors import GatewayUnavailable, StoreNotFound
+from payment_actions_server.engine import StorageUnavailable
 from payment_actions_server.plugins import NotificationRefused, Unavailable
 from payment_actions_server.transport.http import BODY_BYTES_MAX, NOTIFICATIONS_MAX, HttpApplication, HttpServer
 
@@ -56,6 +57,17 @@ async def test_a_notification_is_one_line_without_its_content(web, engine):
             "code": 403,
             "why": "Bad signature.",
         }
+    ]
+
+
+async def test_a_notification_that_the_database_cannot_take_now_is_no_incident(web, engine):
+    engine.notification_error = StorageUnavailable("127.0.0.1:5432/shop: ConnectionError")
+    with capture_logs() as lines:
+        answer = await web.post(URL, content=b"{}")
+    assert answer.status_code == 503
+    assert [(line["event"], line.get("outcome")) for line in lines] == [
+        ("storage unavailable", None),
+        ("notification", "unavailable"),
     ]
 
 

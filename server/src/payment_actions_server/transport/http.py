@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from payment_actions_server.domain.errors import PaymentActionsError, StoreNotFound
-from payment_actions_server.engine import Engine
+from payment_actions_server.engine import Engine, StorageUnavailable
 from payment_actions_server.plugins import NotExecuted, NotificationRefused
 from payment_actions_server.transport.metrics import CONTENT_TYPE, Metrics
 from payment_actions_server.transport.validation import RULES
@@ -160,6 +160,9 @@ class HttpApplication:
             return _Answer(404, "store_not_found")
         except (NotExecuted, PaymentActionsError) as error:
             self._log.warning("notification not taken", store=store, error=str(error))
+            return _Answer(503, "unavailable")
+        except StorageUnavailable as error:
+            self._log.error("storage unavailable", method="notification", store=store, error=str(error))
             return _Answer(503, "unavailable")
         except Exception as error:  # noqa: BLE001 - our boundary: the sender comes again, the log says why
             self._log.error("incident", store=store, method="notification", exc_info=error)

@@ -1,0 +1,345 @@
+"""What must always hold, looked at after every commit, every effect and every answer.
+
+It reads the database past the storage layer, and the gateway's truth past every adapter.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simulation.sides import VOID_WITHOUT_REFERENCE, RealisticGateway
+from simulation.story import Story
+
+from payment_actions_server.domain.event import GENESIS, INCIDENTAL, EventType
+from payment_actions_server.domain.operation import ActionRequest, Operation
+from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
+from payment_actions_server.domain.transitions import forward
+from payment_actions_server.plugins import GatewayRequest
+
+ENDS = (EventType.OPERATION_ENDED, EventType.OPERATION_RESOLVED)
+INCIDENTAL_SQL = ", ".join(f"'{kind}'" for kind in sorted(INCIDENTAL))
+
+
+class Row(NamedTuple):
+    """A payment as the database has it."""
+
+    order_id: str
+    ours: bool
+    status: PaymentStatus
+    authorized_minor: int
+    captured_minor: int
+    refunded_minor: int
+    anomaly: str
+    version: int
+    revision: int
+
+
+class Intent(NamedTuple):
+    """An operation as the database has it."""
+
+    operation_id: str
+    order_id: str
+    request_id: str
+    reference: str
+    action: Action
+    amount_minor: int
+    base_minor: int
+    state: OperationState
+    message: str
+
+
+class Auditor:
+    """Knows what it saw last, and what may have become of it."""
+
+    def __init__(self, path: Path, story: Story, gateway: RealisticGateway, gateway_kind: str) -> None:
+        self._database = sqlite3.connect(path, isolation_level=None)
+        self._story = story
+        self._gateway = gateway
+        self._names_its_voids = gateway_kind != VOID_WITHOUT_REFERENCE
+        self._data_version = 0
+        self._sequence = 0
+        self._tails: dict[str, tuple[int, str, str]] = {}  #: Order: number, hash and status of its last event.
+        self._started: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
+        self._effects_seen = 0
+        self._effects_of: Counter[str] = Counter()
+        self._sent: dict[str, tuple[Any, ...]] = {}
+        self.payments: dict[str, Row] = {}
+        self.intents: dict[str, Intent] = {}
+        self.by_request: dict[str, str] = {}
+        self.by_reference: dict[str, str] = {}
+        self.requests: dict[str, ActionRequest] = {}
+        self._named: dict[str, str] = {}  #: Request id: the operation that was named in answer to it.
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    # -- After a commit ---------------------------------------------------------------------------------------------
+
+    def audit(self, who: str) -> None:
+        """Look at what changed."""
+        data_version = self._database.execute("PRAGMA data_version").fetchone()[0]
+        if data_version == self._data_version:
+            return
+        self._data_version = data_version
+        self._audit_events(who)
+        self._audit_operations(who)
+        self._audit_payments()
+
+    def _audit_events(self, who: str) -> None:
+        check = self._story.check
+        for row in self._database.execute(
+            "SELECT sequence, order_id, number, type, operation_id, status_before, status_after, message,"
+            " previous_hash, hash FROM events WHERE sequence > ? ORDER BY sequence",
+            (self._sequence,),
+        ):
+            sequence, order_id, number, kind, operation_id, before, after, message, previous_hash, sealed = row
+            self._sequence = sequence
+            self._story.tell(who, f"commits {order_id}#{number} {kind}: {message}")
+            tail, tail_hash, tail_status = self._tails.get(order_id, (0, GENESIS, None))
+            check(
+                (number, previous_hash, before) == (tail + 1, tail_hash, tail_status),
+                "the chain is unbroken",
+                f"event {order_id}#{number} ({kind}, {before} before) does not follow #{tail} ({tail_status})",
+            )
+            if before is not None and kind != EventType.ORDER_CHANGED:
+                moved = forward(PaymentStatus(before), PaymentStatus(after))
+                check(moved, "status never moves back", f"{order_id}: {before} became {after}")
+            self._tails[order_id] = (number, sealed, after)
+            if kind == EventType.OPERATION_STARTED:
+                self._started[operation_id] += 1
+                check(self._started[operation_id] == 1, "an operation starts once", operation_id)
+                self._check_etag(order_id, number, operation_id)
+            elif kind in ENDS:
+                self._ended[operation_id] += 1
+                check(self._ended[operation_id] == 1, "an operation ends once", operation_id)
+
+    def _check_etag(self, order_id: str, number: int, operation_id: str) -> None:
+        row = self._database.execute("SELECT request_id FROM operations WHERE operation_id = ?", (operation_id,))
+        found = row.fetchone()
+        request = self.requests.get(found[0]) if found else None
+        if request is None or not request.etag:
+            return
+        (revision,) = self._database.execute(
+            f"SELECT count(*) FROM events WHERE order_id = ? AND number < ? AND type NOT IN ({INCIDENTAL_SQL})",
+            (order_id, number),
+        ).fetchone()
+        self._story.check(
+            request.etag == f'"{revision}"',
+            "nothing starts under a stale etag",
+            f"{operation_id} of {order_id} started at revision {revision}, asked for at {request.etag}",
+        )
+
+    def _audit_operations(self, who: str) -> None:
+        check = self._story.check
+        in_flight: Counter[str] = Counter()
+        for row in self._database.execute(
+            "SELECT operation_id, order_id, request_id, reference, action, amount_minor, base_minor, state, message"
+            " FROM operations ORDER BY rowid"
+        ):
+            known = self.intents.get(row[0])
+            if known is not None and known.state == row[7]:
+                if known.state.in_flight:
+                    in_flight[known.order_id] += 1
+                continue
+            intent = Intent(*row)._replace(action=Action(row[4]), state=OperationState(row[7]))
+            self.intents[intent.operation_id] = intent
+            in_flight[intent.order_id] += intent.state.in_flight
+            if known is None:
+                self._check_new(intent)
+            else:
+                check(
+                    known.state.in_flight,
+                    "what has ended stays as it ended",
+                    f"{intent.operation_id} was {known.state} and is {intent.state}",
+                )
+                check(
+                    known[:6] == intent[:6],
+                    "an intent never changes",
+                    f"{known} became {intent}",
+                )
+            if not intent.state.in_flight:
+                self._story.tell(who, f"{intent.action} {intent.order_id} ({intent.reference[-6:]}) is {intent.state}")
+                self._check_end(intent)
+        for order_id, number in in_flight.items():
+            check(number <= 1, "one in flight", f"{order_id} has {number} operations in flight")
+
+    def _check_new(self, intent: Intent) -> None:
+        check = self._story.check
+        self._story.count("intents")
+        check(self._started[intent.operation_id] == 1, "every change has its event", f"{intent} has not started")
+        named = self.by_request.setdefault(intent.request_id, intent.operation_id)
+        check(named == intent.operation_id, "one operation for a request id", f"{named} and {intent.operation_id}")
+        named = self.by_reference.setdefault(intent.reference, intent.operation_id)
+        check(named == intent.operation_id, "one operation for a reference", f"{named} and {intent.operation_id}")
+        payment = self._payment(intent.order_id)
+        ceiling = payment.captured_minor if intent.action is Action.REFUND else payment.authorized_minor
+        check(
+            0 < intent.amount_minor and intent.base_minor + intent.amount_minor <= ceiling,
+            "an intent asks for no more than there is",
+            f"{intent.action} of {intent.amount_minor} after {intent.base_minor} of {ceiling}",
+        )
+
+    def _payment(self, order_id: str) -> Row:
+        rows = self._payment_rows("WHERE order_id = ?", (order_id,))
+        return next(iter(rows))
+
+    def _check_end(self, intent: Intent) -> None:
+        check = self._story.check
+        check(self._ended[intent.operation_id] == 1, "every change has its event", f"{intent} ended without one")
+        effects = self._effects_of[intent.reference]
+        if intent.state is OperationState.SUCCEEDED:
+            elsewhere = intent.action is Action.VOID and not self._names_its_voids
+            check(effects or elsewhere, "SUCCEEDED is true", f"{intent}: the gateway did nothing of it")
+        else:
+            check(not effects, f"{intent.state} is true", f"{intent}: the gateway did it")
+
+    def _payment_rows(self, where: str = "", parameters: tuple[Any, ...] = ()) -> Iterable[Row]:
+        for row in self._database.execute(
+            "SELECT order_id, ours, status, authorized_minor, captured_minor, refunded_minor, anomaly, version,"
+            f" revision FROM payments {where}",
+            parameters,
+        ):
+            yield Row(*row)._replace(status=PaymentStatus(row[2]), ours=bool(row[1]))
+
+    def _audit_payments(self) -> None:
+        for payment in self._payment_rows():
+            before = self.payments.get(payment.order_id)
+            if payment != before:
+                self._check_payment(payment, before or payment)
+                self.payments[payment.order_id] = payment
+
+    def _check_payment(self, payment: Row, before: Row) -> None:
+        check, order_id = self._story.check, payment.order_id
+        number, _, status = self._tails.get(order_id, (0, "", None))
+        check(
+            (payment.version, payment.status) == (number, status),
+            "every change has its event",
+            f"{order_id} is {payment.status} at version {payment.version}; its last event is #{number}, {status}",
+        )
+        check(payment.anomaly == "", "no anomaly where nothing is wrong", f"{order_id}: {payment.anomaly}")
+        check(
+            0 <= payment.refunded_minor <= payment.captured_minor <= payment.authorized_minor,
+            "0 <= refunded <= captured <= authorized",
+            f"{payment}",
+        )
+        if not payment.ours or not before.ours:
+            return
+        check(forward(before.status, payment.status), "status never moves back", f"{before} became {payment}")
+        check(
+            before.captured_minor <= payment.captured_minor and before.refunded_minor <= payment.refunded_minor,
+            "amounts never shrink",
+            f"{before} became {payment}",
+        )
+        truth = self._gateway.truth(order_id)
+        assert truth is not None
+        check(
+            forward(payment.status, truth[0])
+            and payment.captured_minor <= truth[2]
+            and payment.refunded_minor <= truth[3],
+            "the record is never ahead of the gateway",
+            f"{payment}; the gateway: {truth}",
+        )
+
+    # -- At the gateway ---------------------------------------------------------------------------------------------
+
+    def heard_of(self, request: GatewayRequest) -> None:
+        """Look at a request that is about to leave: its intent must be durable, and it the same at every attempt."""
+        found = self._database.execute(
+            "SELECT action, order_id, amount_minor FROM operations WHERE reference = ?", (request.reference,)
+        ).fetchone()
+        content = (request.action.value, request.payment.order_id, request.amount_minor)
+        self._story.check(
+            found == content,
+            "the gateway hears only of durable intents",
+            f"{content} under {request.reference}; on disk is {found}",
+        )
+        first = self._sent.setdefault(request.reference, content)
+        self._story.check(first == content, "every attempt is the same", f"{first}, then {content}")
+
+    def look_at_effects(self) -> None:
+        """Look at what the gateway did since the last time."""
+        effects = self._gateway.effects
+        for effect in effects[self._effects_seen :]:
+            self._story.count("effects")
+            self._story.tell(
+                "gateway", f"*** {effect.action} {effect.order_id} of {effect.amount_minor} ({effect.reference[-6:]})"
+            )
+            _, authorized, captured, refunded = self._gateway.truth(effect.order_id) or (None, 0, 0, 0)
+            self._story.check(
+                0 <= refunded <= captured <= authorized,
+                "0 <= refunded <= captured <= authorized",
+                f"{effect}: the gateway holds {authorized} authorized, {captured} captured, {refunded} refunded",
+            )
+            if effect.reference:
+                self._check_effect(effect)
+        self._effects_seen = len(effects)
+
+    def _check_effect(self, effect: Any) -> None:
+        self._effects_of[effect.reference] += 1
+        times = self._effects_of[effect.reference]
+        self._story.check(times == 1, "at most one effect for an intent", f"{effect}: for the {times}. time")
+        operation_id = self.by_reference.get(effect.reference)
+        self._story.check(operation_id, "at most one effect for an intent", f"{effect} belongs to no intent")
+        if operation_id:
+            intent = self.intents[operation_id]
+            self._story.check(
+                intent.state.in_flight or intent.state is OperationState.SUCCEEDED,
+                f"{intent.state} is true",
+                f"{intent} had ended, and now the gateway did it",
+            )
+
+    def done(self, reference: str) -> bool:
+        """Tell whether the gateway did what a reference asked for."""
+        return self._effects_of[reference] > 0
+
+    # -- At the client ----------------------------------------------------------------------------------------------
+
+    def answered(self, request: ActionRequest, operation: Operation) -> None:
+        """Look at an answer."""
+        check = self._story.check
+        check(operation.request_id == request.request_id, "a request is answered with its operation", f"{operation}")
+        named = self._named.setdefault(request.request_id, operation.operation_id)
+        check(
+            named == operation.operation_id,
+            "a request is answered with its operation",
+            f"{request.request_id}: {named}, then {operation.operation_id}",
+        )
+        intent = self.intents.get(operation.operation_id)
+        if intent is None:
+            self._story.violate("an answer is durable", f"{operation.operation_id} is not on disk")
+        elif not operation.state.in_flight:
+            check(
+                operation.state is intent.state,
+                "an answer is durable",
+                f"{operation.operation_id} was told as {operation.state}, and is {intent.state}",
+            )
+
+    def told_nothing_happened(self, request: ActionRequest, error: Any, *, existed: bool) -> None:
+        """Look at a refusal: what it denies must not be so."""
+        operation_id = error.metadata.get("operation_id", "")
+        if operation_id:
+            intent = self.intents.get(operation_id)
+            failed = intent is not None and intent.state is OperationState.FAILED
+            self._story.check(failed, "'nothing happened' is true", f"{request.request_id}: {error}, but {intent}")
+        else:
+            self._story.check(
+                not existed, "a request is answered with its operation", f"{request.request_id} was refused: {error}"
+            )
+
+    # -- For the end ------------------------------------------------------------------------------------------------
+
+    def at_rest(self) -> bool:
+        """Tell whether all that was begun has come to an end, or waits for an operator."""
+        (open_work,) = self._database.execute(
+            "SELECT (SELECT count(*) FROM operations WHERE state IN ('UNKNOWN', 'PENDING'))"
+            " + (SELECT count(*) FROM store_updates WHERE next_attempt_time IS NOT NULL)"
+        ).fetchone()
+        return not open_work
+
+    def events(self) -> list[tuple[int, str, int]]:
+        """Return every event: sequence, order and number."""
+        return self._database.execute("SELECT sequence, order_id, number FROM events ORDER BY sequence").fetchall()

@@ -1,0 +1,92 @@
+"""What kind of world a seed makes."""
+
+from dataclasses import dataclass
+from random import Random
+
+from simulation.sides import (
+    BLIND_FORGETS_SOON,
+    BLIND_NO_REPEAT,
+    FORGETS_SOON,
+    GATEWAYS,
+    SEES_ALL,
+    VOID_WITHOUT_REFERENCE,
+)
+
+from payment_actions_server.domain.decision import Terms
+from payment_actions_server.engine import Backoff, EnginePolicy
+from payment_actions_server.plugins import CaptureMode
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Drawn once, before anything happens."""
+
+    gateway: str
+    terms: Terms
+    policy: EnginePolicy
+    replicas: int
+    orders: int
+    steps: int
+    pace_seconds: float  #: Between two steps, on average.
+    skews: tuple[float, ...]  #: How far each replica's clock is off.
+    moody: bool  #: Whether the gateway takes its time and refuses.
+    lenient: bool  #: Whether it returns more than was collected if it is asked to.
+    obedient: bool  #: Whether the platform writes whatever it is told, also what lies behind.
+    barred: frozenset[str]  #: Faults that this world's other sides cannot stand, whatever the engine does.
+
+    def told(self) -> str:
+        """Return it in one line."""
+        return (
+            f"gateway {self.gateway!r}{', moody' if self.moody else ''}{', lenient' if self.lenient else ''},"
+            f" {self.terms.capture_mode}{', partial amounts' if self.terms.partial_refund else ''},"
+            f" {'obedient' if self.obedient else 'careful'} platform, {self.replicas} replicas, {self.orders} orders,"
+            f" {self.steps} steps, clocks off by {', '.join(f'{skew:+.1f}' for skew in self.skews)} s,"
+            f" leases of {self.policy.lease_seconds:g} s, discovery every {self.policy.discovery_seconds:g} s"
+        )
+
+
+def setting_of(random: Random) -> Setting:
+    """Draw a setting."""
+    gateway = random.choice((SEES_ALL, SEES_ALL, *GATEWAYS))
+    partial = random.random() < 0.5
+    immediate = random.random() < 0.15
+    obedient = random.random() < 0.25
+    replicas = random.choice((2, 3, 3))
+    short = gateway in (FORGETS_SOON, BLIND_FORGETS_SOON)
+    skew = 1.5 if short else random.choice((0.0, 0.5, 3.0, 8.0))
+    barred = set()
+    if gateway == BLIND_NO_REPEAT:
+        barred.add("gateway: request twice")  # What the network repeats, such a gateway does twice.
+    if obedient:
+        # A status that is written later than its lease allows is written over a newer one, and nobody can tell.
+        barred |= {"commit: slow before", "commit: slow after", "read: slow", "platform: crash during"}
+        barred |= {"platform: answer late", "platform: request late"}
+        skew = min(skew, 0.5)
+    return Setting(
+        gateway=gateway,
+        terms=Terms(
+            CaptureMode.IMMEDIATE_CAPTURE if immediate else CaptureMode.AUTHORIZE_THEN_CAPTURE,
+            partial_capture=partial,
+            partial_refund=partial,
+        ),
+        policy=EnginePolicy(
+            lease_seconds=60 if obedient else random.choice((15, 15, 30)),
+            unknown=Backoff(first_seconds=2, max_seconds=60),
+            pending=Backoff(first_seconds=5, max_seconds=120),
+            review=Backoff(first_seconds=120, max_seconds=600),
+            refresh=Backoff(first_seconds=10, max_seconds=300),
+            store_update=Backoff(first_seconds=1, max_seconds=60),
+            platform_call_seconds_max=10,
+            poll_seconds=4,
+            discovery_seconds=random.choice((0, 45)),
+        ),
+        replicas=replicas,
+        orders=random.randint(2, 5),
+        steps=random.randint(50, 110),
+        pace_seconds=random.choice((0.3, 1.5, 4.0)),
+        skews=tuple(random.uniform(-skew, skew) for _ in range(replicas)),
+        moody=random.random() < 0.7,
+        lenient=gateway != VOID_WITHOUT_REFERENCE and partial and random.random() < 0.4,
+        obedient=obedient,
+        barred=frozenset(barred),
+    )

@@ -1,0 +1,124 @@
+"""The other sides: gateways and platforms of several kinds, stricter and laxer, with what they really did."""
+
+from datetime import timedelta
+from dataclasses import replace
+from random import Random
+from typing import Any, Final
+
+from payment_actions_server.domain.status import Action, PaymentStatus
+from payment_actions_server.plugins import (
+    ActionCapability,
+    GatewayCapabilities,
+    GatewayRequest,
+    GatewayResult,
+    NotExecuted,
+    ResultState,
+    StateConflict,
+    StatusApplied,
+    StatusUpdate,
+)
+from payment_actions_server.plugins.fakes import WORDS, InMemoryGateway, InMemoryPlatform, Write, full_capabilities
+
+CALL_SECONDS_MAX: Final = 10.0
+SHORT_WINDOW: Final = timedelta(seconds=90)
+
+SEES_ALL = "sees all"
+FORGETS_SOON = "forgets soon"
+BLIND = "blind"
+BLIND_FORGETS_SOON = "blind, forgets soon"
+BLIND_NO_REPEAT = "blind, takes no repeat"
+VOID_WITHOUT_REFERENCE = "void without reference"
+GATEWAYS: Final = (SEES_ALL, FORGETS_SOON, BLIND, BLIND_FORGETS_SOON, BLIND_NO_REPEAT, VOID_WITHOUT_REFERENCE)
+
+
+def capabilities_of(kind: str, *, partial: bool) -> GatewayCapabilities:
+    """Return what a gateway of this kind guarantees."""
+    full = replace(full_capabilities(partial=partial), call_seconds_max=CALL_SECONDS_MAX)
+    window = {FORGETS_SOON: SHORT_WINDOW, BLIND_FORGETS_SOON: SHORT_WINDOW, BLIND_NO_REPEAT: timedelta(0)}.get(
+        kind, timedelta(days=7)
+    )
+    lookup = not kind.startswith("blind")
+    moving = ActionCapability(window, lookup=lookup, partial=partial)
+    void = ActionCapability(timedelta.max if kind == VOID_WITHOUT_REFERENCE else window, lookup=lookup)
+    return replace(full, capture=moving, void=void, refund=moving)
+
+
+class RealisticGateway(InMemoryGateway):
+    """A gateway whose answers the seed draws: most succeed, some come late, some are refused."""
+
+    def __init__(self, clock: Any, random: Random, *, capabilities: GatewayCapabilities, moody: bool) -> None:
+        super().__init__(clock, capabilities=capabilities)
+        self._random = random
+        self.moody = moody
+
+    def _answer(self, action: Action) -> GatewayResult:
+        mood = self._random.random() if self.moody else 1.0
+        if mood < 0.1:
+            return GatewayResult(state=ResultState.DECLINED, reason_code="ProcessorDeclined", message="Declined.")
+        return GatewayResult(state=ResultState.PENDING if mood < 0.3 else ResultState.SUCCEEDED)
+
+    def truth(self, order_id: str) -> tuple[PaymentStatus, int, int, int] | None:
+        """Return status and amounts as they really are."""
+        held = self._held.get(order_id)
+        if held is None:
+            return None
+        return held.status(self._clock()), held.authorized_minor, held.captured_minor, held.refunded_minor
+
+    def left_minor(self, action: Action, order_id: str) -> int:
+        """Return how much the console could move now."""
+        return self._held[order_id].left_minor(action, self._clock())
+
+
+class LenientGateway(RealisticGateway):
+    """One that returns more than was collected if it is asked to, as Amazon does up to a limit."""
+
+    def _refuse_impossible(self, held: Any, request: GatewayRequest, now: Any) -> None:
+        if request.action is Action.REFUND and held.captured_minor and not held.pending:
+            return
+        super()._refuse_impossible(held, request, now)
+
+
+class VoidWithoutReference(RealisticGateway):
+    """One whose void carries no reference: a repeat is refused, and only the state tells what became of it."""
+
+    def _carry_out(self, request: GatewayRequest) -> GatewayResult:
+        if request.action is not Action.VOID:
+            return super()._carry_out(request)
+        held, now = self._find(request.payment), self._clock()
+        if held.pending:
+            raise StateConflict("another call on the payment is pending", reason_code="Pending")
+        if not held.left_minor(Action.VOID, now):
+            raise StateConflict(f"the payment is {held.status(now)}", reason_code="InvalidState")
+        self._move(held, Action.VOID, request.amount_minor, request.reference)
+        return GatewayResult(state=ResultState.SUCCEEDED)
+
+    async def look_up(self, request: GatewayRequest) -> GatewayResult | None:
+        if request.action is not Action.VOID:
+            return await super().look_up(request)
+        held, now = self._find(request.payment), self._clock()
+        if held.base is PaymentStatus.VOIDED:
+            return GatewayResult(state=ResultState.SUCCEEDED)
+        if held.left_minor(Action.VOID, now):
+            return None
+        raise StateConflict(f"the payment is {held.status(now)}", reason_code="InvalidState")
+
+
+def gateway_of(kind: str, clock: Any, random: Random, *, partial: bool, lenient: bool, moody: bool) -> RealisticGateway:
+    """Return a gateway of this kind."""
+    sort = VoidWithoutReference if kind == VOID_WITHOUT_REFERENCE else LenientGateway if lenient else RealisticGateway
+    return sort(clock, random, capabilities=capabilities_of(kind, partial=partial), moody=moody)
+
+
+class ObedientPlatform(InMemoryPlatform):
+    """A platform that writes whatever it is told, also what lies behind."""
+
+    def _apply(self, update: StatusUpdate) -> StatusApplied:
+        order = self._existing(update.order_id)
+        word = WORDS[update.status]
+        if order.status is update.status:
+            return StatusApplied(word, written=False)
+        self.change(order.order_id, status=update.status, platform_status=word)
+        self.writes.append(Write(order.order_id, update.status, word, self._clock()))
+        return StatusApplied(word, written=True)
+
+

@@ -1,0 +1,346 @@
+"""Live through one world, from its seed to its end, and say whether all that must hold held."""
+
+import asyncio
+import logging
+import shutil
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import structlog
+from simulation.clients import Clients, Watcher
+from simulation.scheduler import ShuffledLoop
+from simulation.setting import Setting, setting_of
+from simulation.sides import SEES_ALL
+from simulation.story import Story
+from simulation.world import World
+
+from payment_actions_server.domain.errors import PaymentActionsError
+from payment_actions_server.domain.event import EventType, chain_break
+from payment_actions_server.domain.status import OperationState, PaymentStatus
+from payment_actions_server.domain.store_update import StoreUpdateState
+from payment_actions_server.storage import StorageUnavailable, open_storage
+
+REST_SECONDS_MAX = 3 * 3600.0
+ORDERS_MAX = 12
+ORDERS_OPEN_MAX = 3
+"""How many orders, the latest ones, are of interest at a time."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one seed."""
+
+    seed: int
+    invariant: str  #: The one that does not hold; empty: all hold.
+    why: str
+    counts: Counter[str]
+    digest: str
+    story: tuple[str, ...]
+    virtual_seconds: float
+    seconds: float
+
+
+def simulate(seed: int, *, tell: bool = False) -> Result:
+    """Live through the world of a seed.
+
+    :param tell: whether to return its story even if all went well.
+    """
+    begun = time.process_time()
+    random, story = Random(seed), Story()
+    setting = setting_of(random)
+    loop = ShuffledLoop(Random(random.getrandbits(64)))
+    loop.set_exception_handler(lambda *_: None)  # Of tasks that died with their replica.
+    _listen(story)
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    try:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(_live(random, story, setting, folder))
+            virtual_seconds = loop.time()
+    finally:
+        shutil.rmtree(folder)
+    failed = story.violation
+    return Result(
+        seed=seed,
+        invariant=failed.invariant if failed else "",
+        why=str(failed) if failed else "",
+        counts=story.counts,
+        digest=story.digest(),
+        story=tuple(story.lines) if failed or tell else (),
+        virtual_seconds=virtual_seconds,
+        seconds=time.process_time() - begun,
+    )
+
+
+async def _live(random: Random, story: Story, setting: Setting, folder: Path) -> None:
+    path = folder / "payments.db"
+    storages = await _storages(path, setting.replicas)
+    world = World(random, story, storages, setting, path)
+    try:
+        with suppress(_Over):
+            await _Life(world).live()
+    finally:
+        await world.close()
+        for storage in storages:
+            await storage.aclose()
+
+
+class _Over(Exception):
+    """An invariant was broken: there is nothing to be learned from what follows."""
+
+
+class _Life:
+    """From the first order to the last look."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.order_ids: list[str] = []
+        self.clients = Clients(world, self.order_ids)
+        self.watchers = [Watcher(world)]
+
+    async def live(self) -> None:
+        world, story = self.world, self.world.story
+        story.tell("world", world.setting.told())
+        for slot in range(world.setting.replicas):
+            await world.bring_up(slot)
+        for watcher in self.watchers:
+            world.spawn(watcher.watch())
+        for _ in range(world.setting.orders):
+            self._place()
+        for _ in range(world.setting.steps):
+            self._step()
+            story.count("steps")
+            await self._pass(world.random.expovariate(1 / world.setting.pace_seconds))
+        await self._settle()
+        await self._check_end()
+
+    async def _pass(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        if self.world.story.violation is not None:
+            raise _Over
+
+    # -- What happens -----------------------------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        world, random, clients = self.world, self.world.random, self.clients
+        order_id = random.choice(self.order_ids[-ORDERS_OPEN_MAX:])
+        steps = {
+            self._place: 8,
+            clients.act: 30,
+            clients.double_click: 6,
+            clients.ask_twice_at_once: 6,
+            clients.burst: 2,
+            clients.repeat: 10,
+            clients.misuse: 2,
+            clients.refresh: 8,
+            clients.look: 8,
+            lambda: world.act_at_console(order_id): 4,
+            lambda: world.end_checkout(order_id): 5,
+            lambda: world.gateway.truth(order_id) and world.notify(order_id): 4,
+            lambda: world.gateway.truth(order_id) and world.notify_falsely(order_id): 1,
+            self._crash: 3,
+            self._freeze: 2,
+            self._storm: 3,
+            self._order_changes: 1,
+        }
+        random.choices(list(steps), list(steps.values()))[0]()
+
+    def _place(self) -> None:
+        if len(self.order_ids) < ORDERS_MAX:
+            self.order_ids.append(f"o{len(self.order_ids) + 1}")
+            self.world.place(self.order_ids[-1])
+
+    def _crash(self) -> None:
+        if living := self.world.living():
+            self.world.random.choice(living).die("without a reason")
+
+    def _freeze(self) -> None:
+        if "commit: slow after" not in self.world.setting.barred and (living := self.world.living()):
+            replica, seconds = self.world.random.choice(living), self.world.slow()
+            self.world.story.tell(replica.name, f"stands still for {seconds:.0f} s")
+            self.world.story.count("standstills")
+            replica.freeze(seconds)
+
+    def _storm(self) -> None:
+        name, seconds = self.world.faults.storm()
+        self.world.story.tell("weather", f"{name}, for {seconds:.0f} s")
+        self.world.story.count(f"storm: {name}")
+
+    def _order_changes(self) -> None:
+        order_id = self.world.random.choice(self.order_ids)
+        order = self.world.platform.order(order_id)
+        if order.total_minor > 10:
+            self.world.platform.change(order_id, total_minor=order.total_minor - 10)
+            self.world.story.tell("shop", f"order {order_id} becomes cheaper")
+
+    # -- The end ----------------------------------------------------------------------------------------------------
+
+    async def _settle(self) -> None:
+        """Let nothing go wrong any more, and everything come to rest."""
+        world = self.world
+        world.story.tell("world", "from now on nothing goes wrong")
+        world.faults.end()
+        if world.random.random() < 0.5:
+            for replica in world.living():
+                replica.die("in the last power cut")
+        for slot, replica in enumerate(world.slots):
+            if replica is None:
+                await world.bring_up(slot)
+            else:
+                replica.thaw()
+        for order_id in self.order_ids:
+            world.end_checkout(order_id)
+        await self._come_to_rest()
+        await self._let_an_operator_look()
+        for order_id in self.order_ids:
+            with suppress(PaymentActionsError):  # What was done at the console without a notification.
+                await self._ask(lambda engine, order_id=order_id: engine.refresh(world.store_id, order_id))
+        await self._come_to_rest()
+        await self._pass(20.0)
+
+    async def _come_to_rest(self) -> None:
+        world = self.world
+        begun = asyncio.get_running_loop().time()
+        while True:
+            await self._pass(15.0)
+            for reference in world.gateway.pending_references():
+                world.end_pending(reference)
+            if not self.clients.open and world.auditor.at_rest():
+                return
+            if asyncio.get_running_loop().time() - begun > REST_SECONDS_MAX:
+                world.story.violate("no operation is forgotten", "there is work left, and nobody does it")
+                raise _Over
+
+    async def _let_an_operator_look(self) -> None:
+        """Resolve what could not be found out, by what the gateway really did."""
+        world = self.world
+        for intent in list(world.auditor.intents.values()):
+            if intent.state is OperationState.NEEDS_REVIEW:
+                world.story.count("reviews")
+                world.story.check(intent.message, "what needs review says why", f"{intent}")
+                world.story.check(
+                    world.setting.gateway != SEES_ALL,
+                    "what can be found out is found out",
+                    f"{intent} waits for an operator, although the gateway can be asked",
+                )
+                word = (
+                    OperationState.SUCCEEDED if world.auditor.done(intent.reference) else OperationState.FAILED
+                )
+                await self._ask(
+                    lambda engine, intent=intent, word=word: engine.resolve_operation(
+                        world.store_id, intent.operation_id, word, "I looked.", "ann"
+                    )
+                )
+
+    async def _ask(self, ask: Any) -> Any:
+        replica = await self.world.any_replica()
+        return await replica.spawn(ask(replica.engine))
+
+    async def _check_end(self) -> None:
+        world, check = self.world, self.world.story.check
+        world.auditor.audit("world")
+        for request_id, certain in self.clients.certain.items():
+            begun = world.auditor.by_request.get(request_id)
+            check(not (certain and begun), "'nothing happened' is true", f"{request_id} is {begun} all the same")
+        for intent in world.auditor.intents.values():
+            check(not intent.state.in_flight, "no operation is forgotten", f"{intent}")
+            if intent.state is OperationState.SUCCEEDED:
+                self._check_success(intent)
+        for order_id in self.order_ids:
+            if order_id in world.auditor.payments:
+                await self._check_order(order_id)
+        self._check_watchers()
+        if world.story.violation is not None:
+            raise _Over
+
+    def _check_success(self, intent: Any) -> None:
+        effects = [
+            (effect.action, effect.amount_minor)
+            for effect in self.world.gateway.effects
+            if effect.reference == intent.reference
+        ]
+        if effects or not (intent.action == "VOID"):
+            self.world.story.check(
+                effects == [(intent.action, intent.amount_minor)], "SUCCEEDED is true", f"{intent}: {effects}"
+            )
+
+    async def _check_order(self, order_id: str) -> None:
+        world, check = self.world, self.world.story.check
+        view = await self._ask(lambda engine: engine.get_payment(world.store_id, order_id))
+        payment, truth = view.payment, world.gateway.truth(order_id)
+        events = (await self._ask(lambda engine: engine.list_events(world.store_id, order_id, 1000, ""))).items
+        check(chain_break(events) is None, "the chain is unbroken", f"{order_id} at #{chain_break(events)}")
+        check(len(events) == payment.version, "every change has its event", f"{order_id}: {len(events)} events")
+        told = Counter(event.type for event in events)
+        ended = told[EventType.OPERATION_ENDED] + told[EventType.OPERATION_RESOLVED]
+        check(told[EventType.OPERATION_STARTED] == ended, "every change has its event", f"{order_id}: {told}")
+        if not payment.ours:
+            return
+        check(
+            (payment.status, *payment.amounts) == truth,
+            "in the end the record is the gateway's truth",
+            f"{order_id}: {payment.status} {payment.amounts}; the gateway: {truth}",
+        )
+        state, held = view.store_update.state, world.platform.order(order_id).status
+        check(
+            state is StoreUpdateState.IN_SYNC and (held is payment.status or payment.status is PaymentStatus.PENDING),
+            "in the end the store holds the status",
+            f"{order_id} is {payment.status}; the store holds {held}, {state}",
+        )
+
+    def _check_watchers(self) -> None:
+        happened = self.world.auditor.events()
+        for watcher in self.watchers:
+            seen = [(event.sequence, event.order_id, event.number) for event in watcher.seen]
+            self.world.story.check(
+                seen == happened,
+                "a watcher sees each event once, in order",
+                f"{len(seen)} seen, {len(happened)} happened; the first of them missed:"
+                f" {next((event for event in happened if event not in seen), None)}",
+            )
+
+
+_TEMPLATE: dict[str, bytes] = {}
+_STATEMENTS: dict[object, object] = {}
+
+
+async def _storages(path: Path, number: int) -> list[Any]:
+    """Return one storage for each replica, over one file; the first run migrates, the others copy what it made."""
+    if not _TEMPLATE:
+        storage = open_storage(f"sqlite:///{path}")
+        await storage.start()
+        await storage.aclose()
+        _TEMPLATE["file"] = path.read_bytes()
+    path.write_bytes(_TEMPLATE["file"])
+    storages = [open_storage(f"sqlite:///{path}") for _ in range(number)]
+    for storage in storages:
+        storage._engine._compiled_cache = _STATEMENTS
+        await storage.start()
+    return storages
+
+
+def _listen(story: Story) -> None:
+    """Hear what the engine logs: an error that nobody promised is a bug."""
+
+    def hear(logger: Any, method: str, entry: dict[str, Any]) -> Any:
+        event, error = entry.pop("event", ""), entry.pop("exc_info", None)
+        details = ", ".join(f"{key}={value}" for key, value in entry.items())
+        story.tell("log", f"{method}: {event} {details} {error!r}")
+        if method in ("error", "critical", "exception") and not _promised(error):
+            story.violate("nothing unexpected is logged", f"{event}: {error!r} {details}")
+        raise structlog.DropEvent
+
+    structlog.configure(
+        processors=[hear], wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), cache_logger_on_first_use=False
+    )
+
+
+def _promised(error: Any) -> bool:
+    return isinstance(error, StorageUnavailable | PaymentActionsError)
+
+

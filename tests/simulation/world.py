@@ -1,0 +1,269 @@
+"""A world: gateway, platform, database, replicas, clients and mishaps, all drawn from one seed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import copy_context
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from simulation.auditor import Auditor
+from simulation.faults import NOTIFICATION, FaultPlan
+from simulation.replica import Replica
+from simulation.scheduler import OWNER
+from simulation.setting import Setting
+from simulation.sides import ObedientPlatform, gateway_of
+from simulation.story import Story
+from support.virtual_time import VirtualClock
+
+from payment_actions_server.plugins import (
+    Action,
+    CaptureMode,
+    GatewayRequest,
+    GatewayResult,
+    NotificationRefused,
+    PaymentStatus,
+    ResultState,
+)
+from payment_actions_server.plugins.fakes import InMemoryPlatform
+
+MOVING = (Action.CAPTURE, Action.VOID, Action.REFUND)
+
+
+class Silence:
+    """Hooks of no plugin."""
+
+    def review(self, request: Any) -> None:
+        return None
+
+    def event(self, event: Any) -> None:
+        return None
+
+
+class World:
+    """Everything there is."""
+
+    store_id = "shop"
+    method = "Amazon Pay"
+
+    def __init__(self, random: Random, story: Story, storages: list[Any], setting: Setting, path: Path) -> None:
+        self.random, self.story, self.storages, self.setting = random, story, storages, setting
+        self.hooks = Silence()
+        self.faults = FaultPlan(random, barred=setting.barred)
+        clock = VirtualClock()
+        self.gateway = gateway_of(
+            setting.gateway,
+            clock.now,
+            random,
+            partial=setting.terms.partial_refund,
+            lenient=setting.lenient,
+            moody=setting.moody,
+        )
+        self.platform = (ObedientPlatform if setting.obedient else InMemoryPlatform)(clock.now)
+        self.auditor = Auditor(path, story, self.gateway, setting.gateway)
+        self.slots: list[Replica | None] = [None] * setting.replicas
+        self._lives = [0] * setting.replicas
+        self._context = copy_context()
+        self._context.run(OWNER.set, None)
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self.up = asyncio.Event()
+
+    # -- Time and chance --------------------------------------------------------------------------------------------
+
+    def latency(self) -> float:
+        """Return how long something takes that takes no time worth speaking of."""
+        return self.random.uniform(0.001, 0.08)
+
+    def slow(self) -> float:
+        """Return how long something takes that outlasts a lease, or nearly."""
+        return self.setting.policy.lease_seconds * self.random.uniform(0.3, 1.5)
+
+    def spawn(self, work: Any) -> "asyncio.Task[Any]":
+        """Start something that belongs to no replica."""
+        task = asyncio.get_running_loop().create_task(self._guarded(work), context=self._context)
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        return task
+
+    async def _guarded(self, work: Awaitable[Any]) -> Any:
+        try:
+            return await work
+        except Exception as error:  # Of the simulation, not of what it simulates.
+            self.story.violate("the simulation itself works", f"{type(error).__name__}: {error}")
+            raise
+
+    def later(self, seconds: float, do: Callable[[], None]) -> None:
+        """Do something after a while."""
+
+        async def wait() -> None:
+            await asyncio.sleep(seconds)
+            do()
+
+        self.spawn(wait())
+
+    async def close(self) -> None:
+        """End everything."""
+        for replica in self.slots:
+            if replica is not None:
+                replica.alive = False
+                for task in replica._tasks:
+                    task.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        self.auditor.close()
+
+    # -- Replicas ---------------------------------------------------------------------------------------------------
+
+    async def bring_up(self, slot: int) -> Replica:
+        """Start a replica in a slot that is free."""
+        self._lives[slot] += 1
+        replica = Replica(self, slot, self._lives[slot], self.setting.skews[slot])
+        self.slots[slot] = replica
+        self.story.tell(replica.name, "comes up")
+        self.up.set()
+        await asyncio.wait([replica.spawn(replica.engine.start())])
+        return replica
+
+    def came_down(self, replica: Replica) -> None:
+        """Have another one come up after a while."""
+        self.slots[replica.slot] = None
+        if not self.living():
+            self.up.clear()
+        if self.faults.on:
+            self.spawn(self._bring_up_again(replica.slot, self.random.choice((0.5, 3.0, 20.0, 60.0))))
+
+    async def _bring_up_again(self, slot: int, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        if self.slots[slot] is None and self.faults.on:
+            await self.bring_up(slot)
+
+    def living(self) -> list[Replica]:
+        """Return the replicas that are up."""
+        return [replica for replica in self.slots if replica is not None]
+
+    async def any_replica(self) -> Replica:
+        """Return one that is up, when there is one."""
+        while not self.living():
+            await self.up.wait()
+        return self.random.choice(self.living())
+
+    # -- The shop and the gateway -----------------------------------------------------------------------------------
+
+    def place(self, order_id: str) -> None:
+        """Place an order, and perhaps authorize its payment."""
+        amount = self.random.choice((1, 7, 1_000, 12_990))
+        paid = self.random.random()
+        if paid < 0.05:
+            self.platform.place(order_id, amount, method_name="Cash", status=PaymentStatus.PENDING)
+            self.story.tell("shop", f"order {order_id} of {amount}, cash")
+            return
+        now, expire_time = VirtualClock().now(), None
+        if self.random.random() < 0.15:
+            expire_time = now + timedelta(seconds=self.random.uniform(60, 400))
+        reference = self.gateway.place(order_id, amount)
+        status = PaymentStatus.PENDING
+        if paid < 0.8:
+            self.gateway.authorize(order_id, expire_time=expire_time)
+            status = self.random.choice((PaymentStatus.AUTHORIZED, PaymentStatus.AUTHORIZED, status))
+        references = (reference,) if self.random.random() < 0.7 else ()
+        self.platform.place(order_id, amount, method_name=self.method, status=status, references=references)
+        self.story.tell("shop", f"order {order_id} of {amount}, {self.gateway.truth(order_id)}, until {expire_time}")
+
+    def end_checkout(self, order_id: str) -> None:
+        """Give a payment that was only placed its result."""
+        truth = self.gateway.truth(order_id)
+        if truth is None or truth[0] is not PaymentStatus.PENDING:
+            return
+        if self.random.random() < 0.8:
+            self.gateway.authorize(order_id)
+            if self.setting.terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE and self.random.random() < 0.7:
+                self.gateway.console(Action.CAPTURE, order_id)
+        else:
+            self.gateway.close(order_id, PaymentStatus.DECLINED, "Declined")
+        self.story.tell("checkout", f"order {order_id} ends as {self.gateway.truth(order_id)}")
+        self.auditor.look_at_effects()
+        self.notify(order_id)
+
+    def act_at_console(self, order_id: str) -> None:
+        """Do something where nothing here hears of it, but for a notification."""
+        if self.gateway.truth(order_id) is None or self.gateway.pending_references(order_id):
+            return
+        action = self.random.choice(MOVING)
+        left = self.gateway.left_minor(action, order_id)
+        if not left or (self.setting.lenient and action is Action.REFUND):
+            return
+        whole = action is Action.VOID or not self.setting.terms.partial_refund or self.random.random() < 0.6
+        amount = left if whole else self.random.randint(1, left)
+        self.story.tell("console", f"{action} {order_id} of {amount}")
+        self.story.count("console actions")
+        self.gateway.console(action, order_id, amount)
+        self.auditor.look_at_effects()
+        self.notify(order_id)
+
+    async def at_gateway(
+        self, request: GatewayRequest, call: Callable[[GatewayRequest], Awaitable[GatewayResult]]
+    ) -> GatewayResult:
+        """Carry a request out; what is accepted without a result gets it some time later."""
+        result = await call(request)
+        self.auditor.look_at_effects()
+        if result.state is ResultState.PENDING:
+            self.later(self.random.choice((2.0, 15.0, 60.0, 200.0)), lambda: self.end_pending(request.reference))
+        else:
+            self.notify(request.payment.order_id)
+        return result
+
+    def end_pending(self, reference: str) -> None:
+        """Give what was accepted its result."""
+        if reference not in self.gateway.pending_references():
+            return
+        order_id = self.auditor.intents[self.auditor.by_reference[reference]].order_id
+        done = self.random.random() < 0.7
+        self.story.tell("gateway", f"{reference[-6:]} of {order_id} is {'done' if done else 'declined'} at last")
+        (self.gateway.finish if done else self.gateway.decline)(reference)
+        self.auditor.look_at_effects()
+        self.notify(order_id)
+
+    # -- Notifications ----------------------------------------------------------------------------------------------
+
+    def notify(self, order_id: str) -> None:
+        """Have the gateway say that a payment changed: lost, late, twice, or in time."""
+        headers, body = self.gateway.make_notification(order_id, name_order=self.random.random() < 0.5)
+        fault = self.faults.draw(NOTIFICATION)
+        if fault:
+            self.story.count(f"fault {fault}")
+        if fault == "notification: lost":
+            return
+        late = self.random.uniform(5, 90) if fault == "notification: late" else 0.0
+        for _ in range(2 if fault == "notification: twice" else 1):
+            self.spawn(self._deliver(order_id, headers, body, late))
+
+    def notify_falsely(self, order_id: str) -> None:
+        """Have somebody else send what the gateway never signed."""
+        headers, body = self.gateway.make_notification(order_id)
+        headers = {name: "0" * len(value) for name, value in headers.items()}
+        self.spawn(self._deliver(order_id, headers, body, 0.0, forged=True))
+
+    async def _deliver(
+        self, order_id: str, headers: dict[str, str], body: bytes, late: float, *, forged: bool = False
+    ) -> None:
+        await asyncio.sleep(late + self.random.expovariate(1 / 0.5))
+        for _ in range(4):  # Whoever sends it tries again, though not for ever.
+            replica = await self.any_replica()
+            self.story.tell(replica.name, f"is notified of {order_id}{', falsely' if forged else ''}")
+            self.story.count("notifications")
+            work = replica.spawn(replica.engine.take_notification(self.store_id, headers, body))
+            await asyncio.wait([work], timeout=30)
+            if not work.done():
+                continue
+            error = None if work.cancelled() else work.exception()
+            if isinstance(error, NotificationRefused):
+                self.story.check(forged, "what is signed is taken", f"of {order_id}: {error}")
+                return
+            if not work.cancelled() and error is None:
+                self.story.check(not forged, "what is not signed is refused", f"of {order_id}")
+                return
+            await asyncio.sleep(self.random.uniform(1, 20))
+

@@ -292,6 +292,13 @@ class Auditor:
                 f"{intent} had ended, and now the gateway did it",
             )
 
+    def written(self, order_id: str, status: PaymentStatus) -> None:
+        """Look at what the store was told."""
+        truth = self._gateway.truth(order_id)
+        if truth is not None:
+            true = forward(status, truth[0])
+            self._story.check(true, "the store is told what is true", f"{order_id} is {truth[0]}, not {status}")
+
     def done(self, reference: str) -> bool:
         """Tell whether the gateway did what a reference asked for."""
         return self._effects_of[reference] > 0

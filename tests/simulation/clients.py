@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from simulation.replica import Replica
-from simulation.world import World
+from simulation.world import MOVING, World
 
 from payment_actions_server.domain.errors import PaymentActionsError, RequestIdReused
 from payment_actions_server.domain.event import Event
@@ -34,17 +34,25 @@ class Clients:
         self.open = 0  #: Conversations that go on.
 
     def _an_order(self) -> str:
+        """Return an order, rather one of which something can still be asked."""
         random = self._world.random
-        return random.choice(self._order_ids if random.random() < 0.1 else self._order_ids[-3:])
+        if random.random() < 0.2:
+            return random.choice(self._order_ids)
+        return random.choice([each for each in self._order_ids if self._likely(each)] or self._order_ids[-3:])
+
+    def _likely(self, order_id: str) -> tuple[Action, ...]:
+        payment = self._world.auditor.payments.get(order_id)
+        if payment is None:
+            return (Action.CAPTURE, Action.VOID)
+        return LIKELY.get(payment.status, ()) if payment.ours else ()
 
     # -- What they want ---------------------------------------------------------------------------------------------
 
     def new_request(self, order_id: str) -> ActionRequest:
         """Make up a request: mostly something that should be possible, sometimes not."""
         world, random = self._world, self._world.random
-        payment = world.auditor.payments.get(order_id)
-        likely = LIKELY.get(payment.status) if payment else None
-        action = random.choice(likely if likely and random.random() < 0.85 else tuple(LIKELY_ANY))
+        likely = self._likely(order_id)
+        action = random.choice(likely if likely and random.random() < 0.9 else MOVING)
         amount = None
         if action is not Action.VOID and random.random() < (0.6 if world.setting.terms.partial_refund else 0.05):
             amount = random.choice((1, 3, 500, 6_000, 12_990))
@@ -180,9 +188,6 @@ class Clients:
             isinstance(error, StorageUnavailable), "callers meet only errors that are promised", repr(error)
         )
         return None
-
-
-LIKELY_ANY = (Action.CAPTURE, Action.VOID, Action.REFUND)
 
 
 def _let_go() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from contextvars import copy_context
 from datetime import datetime, timedelta
 from random import Random
@@ -11,6 +12,7 @@ from simulation.faults import COMMIT, GATEWAY, LOOK, PLATFORM, READ
 from simulation.scheduler import OWNER
 from support.virtual_time import START
 
+from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.engine import Engine, StorageUnavailable, Store
 from payment_actions_server.plugins import (
     GatewayCapabilities,
@@ -28,6 +30,7 @@ from payment_actions_server.plugins import (
     Unavailable,
 )
 from payment_actions_server.plugins.fakes import AnswerLost
+from payment_actions_server.storage import Body, PaymentWork, Record
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -112,10 +115,10 @@ class Replica:
         """Let time pass at a boundary; the dead do not come back from it."""
         if not self.alive:
             raise asyncio.CancelledError
-        await asyncio.sleep(seconds)
-        loop = asyncio.get_running_loop()
-        while loop.time() < self._frozen_until:
-            await asyncio.sleep(min(self._frozen_until - loop.time(), 5.0) + 1e-6)
+        if seconds:
+            await asyncio.sleep(seconds)
+        while (rest := self._frozen_until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(min(rest, 5.0) + 1e-6)
 
     async def crash(self, why: str) -> None:
         """Die in the midst of one of its own tasks."""
@@ -125,6 +128,14 @@ class Replica:
 
 class _Conflict(Exception):
     """Another replica changed the payment meanwhile: the transaction is undone and its body runs again."""
+
+
+def _undone(body: Body[Any], work: PaymentWork) -> None:
+    body(work)
+    raise _Conflict
+
+
+_CHANGES = frozenset({"add_notification", "forget_notifications", "put_discovered_until"})
 
 
 class SimulatedStorage:
@@ -147,15 +158,25 @@ class SimulatedStorage:
     async def aclose(self) -> None:
         """It is closed with the world."""
 
-    async def transact(self, body: Any) -> Any:
-        """Run a transaction."""
-        return await self._commit(body, self._inner.transact)
+    def __getattr__(self, name: str) -> Any:
+        """Return one of the storage's own methods: those that change something, at the end of the same line."""
+        method = getattr(self._inner, name)
+        at_the_end = self._commit if name in _CHANGES else self._read
+        return lambda *arguments: at_the_end(lambda: method(*arguments))
 
-    async def read(self, body: Any) -> Any:
-        """Run a read-only transaction."""
-        return await self._read(lambda: self._inner.read(body))
+    async def change(self, key: PaymentKey, body: Body[T], *, request_id: str = "", operation_id: str = "") -> T:
+        """Change a payment: perhaps at the second try, and perhaps again though the first had worked."""
 
-    async def _commit(self, body: Any, transact: Callable[[Any], Awaitable[Any]]) -> Any:
+        def once(body: Body[Any]) -> Awaitable[Any]:
+            return self._inner.change(key, body, request_id=request_id, operation_id=operation_id)
+
+        return await self._commit(lambda: once(body), in_vain=lambda: once(lambda work: _undone(body, work)))
+
+    async def record(self, key: PaymentKey, *, request_id: str = "", operation_id: str = "") -> Record:
+        """Return what is known of a payment."""
+        return await self._read(lambda: self._inner.record(key, request_id=request_id, operation_id=operation_id))
+
+    async def _commit(self, commit: Work[T], *, in_vain: Work[Any] | None = None) -> T:
         world, replica = self._world, self._replica
         fault = world.faults.draw(COMMIT)
         self._tell(fault)
@@ -164,13 +185,14 @@ class SimulatedStorage:
             await replica.crash("before a commit")
         if fault == "commit: refused":
             raise StorageUnavailable("the database is out of reach")
-        if fault == "commit: conflict":
-            await self._try_in_vain(body, transact)
+        if fault == "commit: conflict" and in_vain:
+            with suppress(Exception):  # Whatever it was, it is undone.
+                await in_vain()
             await replica.breathe(world.latency())
-        try:
-            value = await transact(body)
-        finally:
-            world.auditor.audit(replica.name)
+        value = await self._audited(commit)
+        if fault == "commit: applied, then tried again" and in_vain:
+            await replica.breathe(world.latency() * 5)
+            value = await self._audited(commit)
         if fault == "commit: crash after":
             await replica.crash("after a commit")
         if fault == "commit: answer lost":
@@ -178,21 +200,17 @@ class SimulatedStorage:
         await replica.breathe(world.slow() if fault == "commit: slow after" else world.latency())
         return value
 
-    async def _try_in_vain(self, body: Any, transact: Callable[[Any], Awaitable[Any]]) -> None:
-        async def undone(work: Any) -> None:
-            await body(work)
-            raise _Conflict
-
+    async def _audited(self, commit: Work[T]) -> T:
         try:
-            await transact(undone)
-        except Exception:
-            return  # Whatever it was, it is undone.
+            return await commit()
+        finally:
+            self._world.auditor.audit(self._replica.name)
 
     async def _read(self, read: Work[T]) -> T:
         world, replica = self._world, self._replica
         fault = world.faults.draw(READ)
         self._tell(fault)
-        await replica.breathe(world.latency())
+        await replica.breathe()
         if fault == "read: refused":
             raise StorageUnavailable("the database is out of reach")
         value = await read()
@@ -329,6 +347,7 @@ class SimulatedPlatform:
 
     def __init__(self, replica: Replica) -> None:
         self._inner = replica.world.platform
+        self._auditor = replica.world.auditor
         self._line = _Line(replica, replica.world.setting.policy.platform_call_seconds_max)
 
     @property
@@ -347,6 +366,7 @@ class SimulatedPlatform:
         return await self._line.call(PLATFORM, "list orders", listed)
 
     async def apply_status(self, update: StatusUpdate) -> StatusApplied:
+        self._auditor.written(update.order_id, update.status)
         what = f"store {update.order_id} is {update.status}"
         return await self._line.call(PLATFORM, what, lambda: self._inner.apply_status(update))
 

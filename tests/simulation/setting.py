@@ -59,8 +59,7 @@ def setting_of(random: Random) -> Setting:
         barred.add("gateway: request twice")  # What the network repeats, such a gateway does twice.
     if obedient:
         # A status that is written later than its lease allows is written over a newer one, and nobody can tell.
-        barred |= {"commit: slow before", "commit: slow after", "read: slow", "platform: crash during"}
-        barred |= {"platform: answer late", "platform: request late"}
+        barred |= {"commit: slow before", "commit: slow after", "read: slow"}
         skew = min(skew, 0.5)
     return Setting(
         gateway=gateway,
@@ -77,7 +76,8 @@ def setting_of(random: Random) -> Setting:
             refresh=Backoff(first_seconds=10, max_seconds=300),
             store_update=Backoff(first_seconds=1, max_seconds=60),
             platform_call_seconds_max=10,
-            poll_seconds=4,
+            expiry_margin_seconds=20,
+            poll_seconds=5,
             discovery_seconds=random.choice((0, 45)),
         ),
         replicas=replicas,

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import shutil
+import sqlite3
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -195,6 +196,7 @@ class _Life:
                 replica.thaw()
         for order_id in self.order_ids:
             world.end_checkout(order_id)
+        await self._pass(max(0.0, world.last_expiry - asyncio.get_running_loop().time()) + 60)
         await self._come_to_rest()
         await self._let_an_operator_look()
         for order_id in self.order_ids:
@@ -305,8 +307,9 @@ class _Life:
             )
 
 
+SCHEMA_CHANGES: tuple[str, ...] = ()
+"""What planted faults take from the database."""
 _TEMPLATE: dict[str, bytes] = {}
-_STATEMENTS: dict[object, object] = {}
 
 
 async def _storages(path: Path, number: int) -> list[Any]:
@@ -317,9 +320,11 @@ async def _storages(path: Path, number: int) -> list[Any]:
         await storage.aclose()
         _TEMPLATE["file"] = path.read_bytes()
     path.write_bytes(_TEMPLATE["file"])
+    with closing(sqlite3.connect(path)) as database:
+        for change in SCHEMA_CHANGES:
+            database.execute(change)
     storages = [open_storage(f"sqlite:///{path}") for _ in range(number)]
     for storage in storages:
-        storage._engine._compiled_cache = _STATEMENTS
         await storage.start()
     return storages
 

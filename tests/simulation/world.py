@@ -68,6 +68,7 @@ class World:
         self._context.run(OWNER.set, None)
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self.up = asyncio.Event()
+        self.last_expiry = 0.0
 
     # -- Time and chance --------------------------------------------------------------------------------------------
 
@@ -162,7 +163,9 @@ class World:
             return
         now, expire_time = VirtualClock().now(), None
         if self.random.random() < 0.15:
-            expire_time = now + timedelta(seconds=self.random.uniform(60, 400))
+            seconds = self.random.uniform(60, 400)
+            expire_time = now + timedelta(seconds=seconds)
+            self.last_expiry = asyncio.get_running_loop().time() + seconds
         reference = self.gateway.place(order_id, amount)
         status = PaymentStatus.PENDING
         if paid < 0.8:

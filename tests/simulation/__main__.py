@@ -1,0 +1,123 @@
+"""`make simulate`: many seeds, or one with its story; and the planted faults, each of which must be found."""
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from simulation.mutants import MUTANTS, Finding, find
+from simulation.simulate import Result, simulate
+
+WORKERS = 2
+
+
+def main() -> int:
+    """Do what the command line says; return the exit code."""
+    parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--seeds", type=int, default=200, metavar="N", help="live through N worlds (default: 200)")
+    what.add_argument("--seed", type=int, metavar="n", help="live through one world and tell its story")
+    what.add_argument("--mutants", action="store_true", help="plant faults, one by one: each must be found")
+    parser.add_argument("--first", type=int, default=0, metavar="n", help="the first of the seeds (default: 0)")
+    parser.add_argument("--mutant", default="", metavar="NAME", help="with --seed: plant this fault")
+    asked = parser.parse_args()
+    if asked.mutants:
+        return _mutants()
+    if asked.seed is not None:
+        return _one(asked.seed, asked.mutant)
+    return _many(range(asked.first, asked.first + asked.seeds))
+
+
+def _one(seed: int, mutant: str) -> int:
+    if mutant:
+        with MUTANTS[mutant].planted():
+            result = simulate(seed, tell=True)
+    else:
+        result = simulate(seed, tell=True)
+    _say(*result.story)
+    _say(f"seed {seed}: {result.why or 'all that must hold held'}")
+    return bool(result.invariant)
+
+
+def _many(seeds: range) -> int:
+    begun = time.monotonic()
+    counts: Counter[str] = Counter()
+    failed: list[Result] = []
+    virtual_seconds = cpu_seconds = 0.0
+    for result in _each(seeds):
+        counts += result.counts
+        virtual_seconds += result.virtual_seconds
+        cpu_seconds += result.seconds
+        if result.invariant:
+            failed.append(result)
+            if len(failed) == 1:
+                _say(*result.story)
+            _say(f"FAILED  seed {result.seed}: {result.why}", f"        replay: make simulate SEED={result.seed}")
+    _say(*_summary(len(seeds), counts, virtual_seconds, cpu_seconds, time.monotonic() - begun))
+    _say(f"{len(failed)} of {len(seeds)} seeds failed" if failed else f"all {len(seeds)} seeds held")
+    return bool(failed)
+
+
+def _each(seeds: Iterable[int]) -> Iterator[Result]:
+    with multiprocessing.Pool(WORKERS) as pool:
+        yield from pool.imap_unordered(simulate, seeds, chunksize=4)
+
+
+def _summary(
+    seeds: int, counts: Counter[str], virtual_seconds: float, cpu_seconds: float, seconds: float
+) -> list[str]:
+    faults = {name.removeprefix("fault "): number for name, number in counts.items() if name.startswith("fault ")}
+    refusals = {name.removeprefix("refused "): number for name, number in counts.items() if name.startswith("refused ")}
+    storms = {name.removeprefix("storm: "): number for name, number in counts.items() if name.startswith("storm")}
+    return [
+        f"seeds       {seeds}",
+        f"steps       {counts['steps']}",
+        f"intents     {counts['intents']}",
+        f"effects     {counts['effects']}, {counts['console actions']} of them made elsewhere",
+        f"crashes     {counts['crashes']}, {counts['standstills']} standstills",
+        f"notified    {counts['notifications']}",
+        f"reviews     {counts['reviews']}",
+        f"faults      {sum(faults.values())}",
+        *_table(faults),
+        f"storms      {sum(storms.values())}",
+        *_table(storms),
+        f"refusals    {sum(refusals.values())}",
+        *_table(refusals),
+        f"lived       {virtual_seconds / 3600:.1f} hours",
+        f"took        {seconds:.0f} s, {cpu_seconds / max(seeds, 1):.2f} s of CPU for each seed",
+    ]
+
+
+def _table(numbers: dict[str, int]) -> list[str]:
+    return [f"            {number:7}  {name}" for name, number in sorted(numbers.items())]
+
+
+def _mutants() -> int:
+    begun = time.monotonic()
+    with multiprocessing.Pool(WORKERS) as pool:
+        findings = pool.map(find, MUTANTS, chunksize=1)
+    _say(*mutants_table(findings))
+    missed = [finding for finding in findings if not finding.seeds]
+    _say(f"{len(findings) - len(missed)} of {len(findings)} planted faults found in {time.monotonic() - begun:.0f} s")
+    return bool(missed)
+
+
+def mutants_table(findings: list[Finding]) -> list[str]:
+    """Return the table of planted faults: how many seeds each took, and what found it."""
+    wide = max(len(finding.name) for finding in findings)
+    lines = [f"{'planted fault':{wide}}  {'found after':>11}  {'bound':>5}  by the invariant"]
+    for finding in findings:
+        seeds = f"{finding.seeds} seed{'s' if finding.seeds > 1 else ''}" if finding.seeds else "NOT FOUND"
+        lines.append(f"{finding.name:{wide}}  {seeds:>11}  {finding.within:5}  {finding.invariant}")
+    return lines
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -243,7 +243,7 @@ class _Line:
         if kind == "crash before":
             await replica.crash(f"before {what}")
         if kind in ("unavailable", "throttled"):
-            await replica.breathe(world.latency())
+            await replica.breathe(world.distance())
             raise Unavailable("no connection") if kind == "unavailable" else Throttled("quota", retry_after_seconds=2)
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         world.spawn(self._carry(kind, what, carry_out, answer, moves="gateway: crash before" in kinds))
@@ -263,12 +263,12 @@ class _Line:
             return
         late = kind == "request late" or (kind == "crash during" and world.random.random() < 0.5)
         share = world.random.uniform(0.2, 0.85) if late else 0.0
-        await asyncio.sleep(world.latency() + self._seconds_max * share)
+        await asyncio.sleep(world.distance() + self._seconds_max * share)
         value, error = await _outcome(carry_out)
         if moves:
             world.story.tell("gateway", f"{what}: {value.state if value else _told(error)}")
         if kind == "request twice":
-            await asyncio.sleep(world.latency() * 5)
+            await asyncio.sleep(world.distance() * 5)
             again, refused = await _outcome(carry_out)
             world.story.tell("network", f"{what}, once more: {_told(refused) if refused else again}")
         if kind == "answer lost":
@@ -276,7 +276,7 @@ class _Line:
         if kind == "connection cut":
             value, error = None, AnswerLost("the connection was cut") if moves else Unavailable("connection cut")
         late_answer = self._seconds_max * world.random.uniform(0.1, 1.3) if kind == "answer late" else 0.0
-        await asyncio.sleep(world.latency() + late_answer)
+        await asyncio.sleep(world.distance() + late_answer)
         if answer.done():
             return
         if error is not None:

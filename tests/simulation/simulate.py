@@ -145,7 +145,7 @@ class _Life:
             lambda: world.gateway.truth(order_id) and world.notify(order_id): 4,
             lambda: world.gateway.truth(order_id) and world.notify_falsely(order_id): 1,
             self._crash: 3,
-            self._freeze: 2,
+            self._freeze: 4,
             self._storm: 3,
             self._order_changes: 1,
         }
@@ -186,18 +186,18 @@ class _Life:
         world = self.world
         world.story.tell("world", "from now on nothing goes wrong")
         world.faults.end()
-        if world.random.random() < 0.5:
+        for replica in world.living():
+            replica.thaw()
+        if world.random.random() < 0.6:
             for replica in world.living():
                 replica.die("in the last power cut")
-        for slot, replica in enumerate(world.slots):
-            if replica is None:
-                await world.bring_up(slot)
-            else:
-                replica.thaw()
+        if not world.living():
+            await world.bring_up(world.random.randrange(world.setting.replicas))
         for order_id in self.order_ids:
             world.end_checkout(order_id)
-        await self._pass(max(0.0, world.last_expiry - asyncio.get_running_loop().time()) + 60)
+        await self._pass(max(0.0, world.last_expiry - asyncio.get_running_loop().time()) + 40)
         await self._come_to_rest()
+        self._check_acknowledged()
         await self._let_an_operator_look()
         for order_id in self.order_ids:
             with suppress(PaymentActionsError):  # What was done at the console without a notification.
@@ -217,6 +217,21 @@ class _Life:
             if asyncio.get_running_loop().time() - begun > REST_SECONDS_MAX:
                 world.story.violate("no operation is forgotten", "there is work left, and nobody does it")
                 raise _Over
+
+    def _check_acknowledged(self) -> None:
+        """What the gateway was told that we had heard of, we must have looked at: with nobody's help."""
+        world = self.world
+        in_flight = {intent.order_id for intent in world.auditor.intents.values() if intent.state.in_flight}
+        for order_id, change in world.changes.items():
+            payment, truth = world.auditor.payments.get(order_id), world.gateway.truth(order_id)
+            if payment is None or truth is None or not payment.ours or order_id in in_flight:
+                continue
+            if world.acknowledged[order_id] == change and truth[0] is not PaymentStatus.EXPIRED:
+                world.story.check(
+                    (payment.status, payment.captured_minor, payment.refunded_minor) == (truth[0], *truth[2:]),
+                    "what was acknowledged is looked at",
+                    f"{payment}; the gateway: {truth}, and all of it was notified",
+                )
 
     async def _let_an_operator_look(self) -> None:
         """Resolve what could not be found out, by what the gateway really did."""

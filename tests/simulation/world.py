@@ -1,6 +1,7 @@
 """A world: gateway, platform, database, replicas, clients and mishaps, all drawn from one seed."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from datetime import timedelta
@@ -67,18 +68,25 @@ class World:
         self._context = copy_context()
         self._context.run(OWNER.set, None)
         self._tasks: dict[asyncio.Task[Any], None] = {}
+        self.changes: Counter[str] = Counter()  #: Order: how often the gateway told of a change.
+        self.acknowledged: Counter[str] = Counter()  #: Order: up to which of them somebody here has taken notice.
         self.up = asyncio.Event()
         self.last_expiry = 0.0
 
     # -- Time and chance --------------------------------------------------------------------------------------------
 
     def latency(self) -> float:
-        """Return how long something takes that takes no time worth speaking of."""
-        return self.random.uniform(0.001, 0.08)
+        """Return how long the database takes, one way."""
+        return self.random.uniform(0.001, 0.05)
+
+    def distance(self) -> float:
+        """Return how long a call of somebody else's service takes, one way."""
+        return self.random.uniform(0.02, 0.3) if self.random.random() < 0.8 else self.random.uniform(0.3, 2.0)
 
     def slow(self) -> float:
         """Return how long something takes that outlasts a lease, or nearly."""
-        return self.setting.policy.lease_seconds * self.random.uniform(0.3, 1.5)
+        share = self.random.uniform(1.0, 2.0) if self.random.random() < 0.6 else self.random.uniform(0.2, 1.0)
+        return self.setting.policy.lease_seconds * share
 
     def spawn(self, work: Any) -> "asyncio.Task[Any]":
         """Start something that belongs to no replica."""
@@ -163,9 +171,9 @@ class World:
             return
         now, expire_time = VirtualClock().now(), None
         if self.random.random() < 0.15:
-            seconds = self.random.uniform(60, 400)
+            seconds = self.random.uniform(20, 200)
             expire_time = now + timedelta(seconds=seconds)
-            self.last_expiry = asyncio.get_running_loop().time() + seconds
+            self.last_expiry = max(self.last_expiry, asyncio.get_running_loop().time() + seconds)
         reference = self.gateway.place(order_id, amount)
         status = PaymentStatus.PENDING
         if paid < 0.8:
@@ -234,6 +242,7 @@ class World:
     def notify(self, order_id: str) -> None:
         """Have the gateway say that a payment changed: lost, late, twice, or in time."""
         headers, body = self.gateway.make_notification(order_id, name_order=self.random.random() < 0.5)
+        self.changes[order_id] += 1
         fault = self.faults.draw(NOTIFICATION)
         if fault:
             self.story.count(f"fault {fault}")
@@ -252,9 +261,11 @@ class World:
     async def _deliver(
         self, order_id: str, headers: dict[str, str], body: bytes, late: float, *, forged: bool = False
     ) -> None:
+        change = 0 if forged else self.changes[order_id]
         await asyncio.sleep(late + self.random.expovariate(1 / 0.5))
         for _ in range(4):  # Whoever sends it tries again, though not for ever.
             replica = await self.any_replica()
+            findable = order_id in self.auditor.payments
             self.story.tell(replica.name, f"is notified of {order_id}{', falsely' if forged else ''}")
             self.story.count("notifications")
             work = replica.spawn(replica.engine.take_notification(self.store_id, headers, body))
@@ -267,6 +278,8 @@ class World:
                 return
             if not work.cancelled() and error is None:
                 self.story.check(not forged, "what is not signed is refused", f"of {order_id}")
+                if findable:
+                    self.acknowledged[order_id] = max(self.acknowledged[order_id], change)
                 return
             await asyncio.sleep(self.random.uniform(1, 20))
 

@@ -141,12 +141,11 @@ class World:
         self.slots[replica.slot] = None
         if not self.living():
             self.up.clear()
-        if self.faults.on:
-            self.spawn(self._bring_up_again(replica.slot, self.random.choice((0.5, 3.0, 20.0, 60.0))))
+        self.spawn(self._bring_up_again(replica.slot, self.random.choice((0.5, 3.0, 20.0, 60.0))))
 
     async def _bring_up_again(self, slot: int, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        if self.slots[slot] is None and self.faults.on:
+        if self.slots[slot] is None and (self.faults.on or not self.living()):
             await self.bring_up(slot)
 
     def living(self) -> list[Replica]:

@@ -262,8 +262,9 @@ class _Line:
         if kind == "request lost":
             return
         late = kind == "request late" or (kind == "crash during" and world.random.random() < 0.5)
-        share = world.random.uniform(0.2, 0.85) if late else 0.0
-        await asyncio.sleep(world.distance() + self._seconds_max * share)
+        # What has not arrived by then never does: nobody would know when to repeat it otherwise.
+        latest = self._seconds_max * 0.85
+        await asyncio.sleep(world.random.uniform(0.2, 1.0) * latest if late else world.distance())
         value, error = await _outcome(carry_out)
         if moves:
             world.story.tell("gateway", f"{what}: {value.state if value else _told(error)}")

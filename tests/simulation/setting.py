@@ -53,7 +53,7 @@ def setting_of(random: Random) -> Setting:
     obedient = random.random() < 0.25
     replicas = random.choice((2, 3, 3))
     short = gateway in (FORGETS_SOON, BLIND_FORGETS_SOON)
-    skew = 1.5 if short else random.choice((0.0, 0.5, 3.0, 8.0))
+    skew = 0.5 if short else random.choice((0.0, 0.5, 3.0, 8.0))
     barred = set()
     if gateway == BLIND_NO_REPEAT:
         barred.add("gateway: request twice")  # What the network repeats, such a gateway does twice.

@@ -81,7 +81,9 @@ class World:
 
     def distance(self) -> float:
         """Return how long a call of somebody else's service takes, one way."""
-        return self.random.uniform(0.02, 0.3) if self.random.random() < 0.8 else self.random.uniform(0.3, 2.0)
+        share = self.random.random()
+        shortest, longest = (0.02, 0.3) if share < 0.75 else (0.3, 2.0) if share < 0.95 else (2.0, 4.5)
+        return self.random.uniform(shortest, longest)
 
     def slow(self) -> float:
         """Return how long something takes that outlasts a lease, or nearly."""

@@ -1,10 +1,12 @@
 """Whoever dies or dawdles, the next one finishes: one effect, one reference, the right end."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from support.virtual_time import in_virtual_time
-from support.world import STORE, blind, world
+from support.world import STORE, TOTAL, blind, world
 
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.engine import EnginePolicy
@@ -186,6 +188,66 @@ async def test_what_a_worker_saw_after_its_lease_proves_nothing(tmp_path, seen, 
         settled = await here.operation(result)
         assert settled.state is OperationState.SUCCEEDED
         assert len(here.gateway.effects) == 1
+
+
+class _Slow:
+    """A storage of which one commit takes its time, or the process that waits for it stands still."""
+
+    def __init__(self, storage, commit, seconds):
+        self._storage, self._left, self._seconds = storage, commit, seconds
+
+    def __getattr__(self, name):
+        return getattr(self._storage, name)
+
+    async def change(self, key, body, **asked):
+        value = await self._storage.change(key, body, **asked)
+        self._left -= 1
+        if self._left == 0:
+            await asyncio.sleep(self._seconds)
+        return value
+
+
+def _partly_refundable(window_seconds):
+    unseeing = blind(timedelta(seconds=window_seconds))
+    return replace(unseeing, refund=unseeing.refund._replace(partial=True))
+
+
+async def _slow_replica(here, commit, seconds):
+    fast = here.storage
+    here.storage = _Slow(fast, commit, seconds)
+    engine = here.replica()
+    here.storage = fast
+    return engine
+
+
+@in_virtual_time
+async def test_worker_that_stood_still_beyond_its_lease_sends_nothing(tmp_path):
+    # Another one has refunded meanwhile, so long ago that the gateway would take the same reference for a new refund.
+    capabilities = _partly_refundable(window_seconds=60)
+    async with world(tmp_path, policy=SHORT_LEASE, partial=True, capabilities=capabilities) as here:
+        here.authorized()
+        await here.capture()
+        slow_one = await _slow_replica(here, commit=1, seconds=100)
+        result = await here.refund(amount_minor=1_000, engine=slow_one)
+        assert result.operation.state is OperationState.SUCCEEDED
+        assert [effect.amount_minor for effect in here.gateway.effects] == [TOTAL, 1_000]
+
+
+@in_virtual_time
+async def test_repeat_that_a_slow_commit_holds_up_beyond_the_window_is_not_sent(tmp_path):
+    capabilities = _partly_refundable(window_seconds=60)
+    policy = EnginePolicy(discovery_seconds=0, lease_seconds=300)
+    async with world(tmp_path, policy=policy, partial=True, capabilities=capabilities) as here:
+        here.authorized()
+        await here.capture()
+        here.gateway.faults.inject("refund", LOSE_ANSWER)
+        slow_one = await _slow_replica(here, commit=4, seconds=100)
+        result = await here.refund(amount_minor=1_000, engine=slow_one)  # Two commits: intent, and no outcome.
+        await here.engine.stop(grace_seconds=1)
+        await slow_one.start()  # Its third commit is the claim, its fourth counts the repeat.
+        await asyncio.sleep(200)
+        assert (await here.operation(result)).state is OperationState.NEEDS_REVIEW
+        assert [effect.amount_minor for effect in here.gateway.effects] == [TOTAL, 1_000]
 
 
 @in_virtual_time

@@ -179,6 +179,8 @@ class Actions:
     async def _carry_through(self, started: _Started) -> ActionResult:
         operation, payment = started.operation, started.payment
         assert payment is not None
+        if not self._still_ours(operation):
+            return await self.result_of(operation)
         store = self._context.store(operation.store)
         outcome, refusal = await self._attempts.send(store, payment, operation, first=True)
 
@@ -198,6 +200,14 @@ class Actions:
         if result.operation.state is OperationState.FAILED and refusal is not None:
             raise _nothing_happened(refusal, operation)
         return result
+
+    def _still_ours(self, operation: Operation) -> bool:
+        """Tell whether nobody can have taken the operation over while its intent was on its way to the disk.
+
+        Whoever did may have ended it so long ago that the gateway would take our call for a new one.
+        """
+        assert operation.lease_expire_time is not None
+        return operation.lease_expire_time > self._context.clock.now()
 
 
 def _nothing_happened(refusal: NotExecuted, operation: Operation) -> PaymentActionsError:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 
@@ -118,14 +119,12 @@ class Recovery:
         if operation.state is not OperationState.UNKNOWN:
             return _unchanged(operation)
         if self._too_late_to_repeat(store, operation):
-            return Outcome(
-                OperationState.NEEDS_REVIEW,
-                message="The gateway shows no trace of it and could take a repeat for a new one."
-                " Look there, then resolve it.",
-            )
+            return _TOO_LATE
         if not may_send:
             return _unchanged(operation)
         again = await self._sent_again(operation)
+        if self._too_late_to_repeat(store, operation):  # By now: that commit may have taken its time.
+            return _TOO_LATE
         outcome, _ = await self._attempts.send(store, payment, again, first=False)
         return outcome
 
@@ -140,6 +139,8 @@ class Recovery:
             work.save_operation(again)
 
         await self._context.storage.change(_key(operation), body)
+        if not self._held(again):
+            raise LeaseLost(operation.operation_id)  # While we wrote that.
         return again
 
     def _too_late_to_repeat(self, store: Store, operation: Operation) -> bool:
@@ -159,6 +160,12 @@ class Recovery:
                 message=f"The gateway has had no result for {age.days} days. Ask it, then resolve the operation.",
             )
         return outcome
+
+
+_TOO_LATE: Final = Outcome(
+    OperationState.NEEDS_REVIEW,
+    message="The gateway shows no trace of it and could take a repeat for a new one. Look there, then resolve it.",
+)
 
 
 class LeaseLost(Exception):

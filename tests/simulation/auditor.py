@@ -9,7 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simulation.sides import VOID_WITHOUT_REFERENCE, RealisticGateway
+from simulation.sides import (
+    BLIND,
+    BLIND_FORGETS_SOON,
+    BLIND_NO_REPEAT,
+    VOID_WITHOUT_REFERENCE,
+    RealisticGateway,
+)
 from simulation.story import Story
 
 from payment_actions_server.domain.event import GENESIS, INCIDENTAL, EventType
@@ -57,6 +63,7 @@ class Auditor:
         self._database = sqlite3.connect(path, isolation_level=None)
         self._story = story
         self._gateway = gateway
+        self._blind = gateway_kind in (BLIND, BLIND_FORGETS_SOON, BLIND_NO_REPEAT)
         self._names_its_voids = gateway_kind != VOID_WITHOUT_REFERENCE
         self._data_version = 0
         self._sequence = 0
@@ -192,10 +199,18 @@ class Auditor:
         check(self._ended[intent.operation_id] == 1, "every change has its event", f"{intent} ended without one")
         effects = self._effects_of[intent.reference]
         if intent.state is OperationState.SUCCEEDED:
-            elsewhere = intent.action is Action.VOID and not self._names_its_voids
-            check(effects or elsewhere, "SUCCEEDED is true", f"{intent}: the gateway did nothing of it")
+            check(effects or self._done_elsewhere(intent), "SUCCEEDED is true", f"{intent}: the gateway did not do it")
         else:
             check(not effects, f"{intent.state} is true", f"{intent}: the gateway did it")
+
+    def _done_elsewhere(self, intent: Intent) -> bool:
+        """Tell whether somebody else did the very same, and the gateway cannot say who it was."""
+        nameless = self._blind or (intent.action is Action.VOID and not self._names_its_voids)
+        return nameless and any(
+            (effect.order_id, effect.action, effect.amount_minor, effect.reference)
+            == (intent.order_id, intent.action, intent.amount_minor, "")
+            for effect in self._gateway.effects
+        )
 
     def _payment_rows(self, where: str = "", parameters: tuple[Any, ...] = ()) -> Iterable[Row]:
         for row in self._database.execute(
@@ -286,6 +301,12 @@ class Auditor:
         self._story.check(operation_id, "at most one effect for an intent", f"{effect} belongs to no intent")
         if operation_id:
             intent = self.intents[operation_id]
+            self._story.check(
+                (effect.order_id, effect.action, effect.amount_minor)
+                == (intent.order_id, intent.action, intent.amount_minor),
+                "an effect is what was intended",
+                f"{effect} for {intent}",
+            )
             self._story.check(
                 intent.state.in_flight or intent.state is OperationState.SUCCEEDED,
                 f"{intent.state} is true",

@@ -239,7 +239,8 @@ class _Line:
             world.story.count(f"fault {fault}")
         kind = fault.partition(": ")[2]
         world.story.tell(replica.name, f"-> {what}{f'   [fault: {fault}]' if fault else ''}")
-        await replica.breathe()
+        if not replica.alive:
+            raise asyncio.CancelledError
         if kind == "crash before":
             await replica.crash(f"before {what}")
         if kind in ("unavailable", "throttled"):

@@ -274,25 +274,12 @@ class _Life:
             check(not (certain and begun), "'nothing happened' is true", f"{request_id} is {begun} all the same")
         for intent in world.auditor.intents.values():
             check(not intent.state.in_flight, "no operation is forgotten", f"{intent}")
-            if intent.state is OperationState.SUCCEEDED:
-                self._check_success(intent)
         for order_id in self.order_ids:
             if order_id in world.auditor.payments:
                 await self._check_order(order_id)
         self._check_watchers()
         if world.story.violation is not None:
             raise _Over
-
-    def _check_success(self, intent: Any) -> None:
-        effects = [
-            (effect.action, effect.amount_minor)
-            for effect in self.world.gateway.effects
-            if effect.reference == intent.reference
-        ]
-        if effects or not (intent.action == "VOID"):
-            self.world.story.check(
-                effects == [(intent.action, intent.amount_minor)], "SUCCEEDED is true", f"{intent}: {effects}"
-            )
 
     async def _check_order(self, order_id: str) -> None:
         world, check = self.world, self.world.story.check

@@ -86,9 +86,10 @@ class World:
         return self.random.uniform(shortest, longest)
 
     def slow(self) -> float:
-        """Return how long something takes that outlasts a lease, or nearly."""
-        share = self.random.uniform(1.0, 2.0) if self.random.random() < 0.6 else self.random.uniform(0.2, 1.0)
-        return self.setting.policy.lease_seconds * share
+        """Return how long something takes that nearly outlasts a lease, or does, or even an idempotency window."""
+        share, lease_seconds = self.random.random(), self.setting.policy.lease_seconds
+        shortest, longest = (0.2, 1.0) if share < 0.35 else (1.0, 2.0) if share < 0.8 else (2.0, 12.0)
+        return self.random.uniform(shortest, longest) * lease_seconds
 
     def spawn(self, work: Any) -> "asyncio.Task[Any]":
         """Start something that belongs to no replica."""

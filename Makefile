@@ -10,7 +10,7 @@ MANIFESTS := pyproject.toml proto/pyproject.toml server/pyproject.toml adapters/
 	adapters/xcart/pyproject.toml clients/python/pyproject.toml
 TESTS ?= tests
 
-.PHONY: help demo serve test bench bench-docs lint check proto requirements clean chaos
+.PHONY: help demo serve test bench bench-docs lint check proto requirements clean chaos simulate simulate-mutants
 
 help: ## Say what each target does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -52,6 +52,12 @@ chaos: $(VENV)/ready ## Kill, pause and cut off real processes for MINUTES=2, th
 chaos: $(VENV)/ready ## Kill, pause and cut off real processes for MINUTES=2, then account for every effect. SEED=n repeats a plan.
 	@GRPC_ENABLE_FORK_SUPPORT=0 PYTHONPATH=tests $(BIN)/python -m support.chaos \
 		--minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED)) $(if $(SQLITE),--sqlite)
+
+simulate: $(VENV)/ready ## Live through SEEDS=200 worlds in which everything goes wrong; SEED=7 tells the story of one.
+	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
+
+simulate-mutants: $(VENV)/ready ## Plant faults in the code, one by one: the simulation must find each.
+	@PYTHONPATH=tests $(BIN)/python -m simulation --mutants
 
 demo: $(VENV)/ready ## Run the whole story on loopback, then keep serving. ONCE=1 ends by itself and says whether all came out right.
 	@$(BIN)/payment-actions demo $(if $(ONCE),--once)

@@ -293,6 +293,11 @@ def _() -> Patches:
     yield patch.object(Recovery, "_too_late_to_repeat", lambda *_: False)
 
 
+@mutant("worker sends although it stood still beyond its lease", within=600)
+def _() -> Patches:
+    yield patch.object(Actions, "_still_ours", lambda *_: True)
+
+
 @mutant("guessed where an operator is needed", within=50)
 def _() -> Patches:
     original = Recovery._find_out

@@ -65,9 +65,7 @@ def _each(seeds: Iterable[int]) -> Iterator[Result]:
         yield from pool.imap_unordered(simulate, seeds, chunksize=4)
 
 
-def _summary(
-    seeds: int, counts: Counter[str], virtual_seconds: float, cpu_seconds: float, seconds: float
-) -> list[str]:
+def _summary(seeds: int, counts: Counter[str], virtual_seconds: float, cpu_seconds: float, seconds: float) -> list[str]:
     faults = {name.removeprefix("fault "): number for name, number in counts.items() if name.startswith("fault ")}
     refusals = {name.removeprefix("refused "): number for name, number in counts.items() if name.startswith("refused ")}
     storms = {name.removeprefix("storm: "): number for name, number in counts.items() if name.startswith("storm")}

@@ -9,6 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from payment_actions_server.domain.event import GENESIS, INCIDENTAL, EventType
+from payment_actions_server.domain.operation import ActionRequest, Operation
+from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
+from payment_actions_server.domain.transitions import forward
+from payment_actions_server.plugins import GatewayRequest
 from simulation.sides import (
     BLIND,
     BLIND_FORGETS_SOON,
@@ -17,12 +22,6 @@ from simulation.sides import (
     RealisticGateway,
 )
 from simulation.story import Story
-
-from payment_actions_server.domain.event import GENESIS, INCIDENTAL, EventType
-from payment_actions_server.domain.operation import ActionRequest, Operation
-from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
-from payment_actions_server.domain.transitions import forward
-from payment_actions_server.plugins import GatewayRequest
 
 ENDS = (EventType.OPERATION_ENDED, EventType.OPERATION_RESOLVED)
 INCIDENTAL_SQL = ", ".join(f"'{kind}'" for kind in sorted(INCIDENTAL))
@@ -185,7 +184,7 @@ class Auditor:
         payment = self._payment(intent.order_id)
         ceiling = payment.captured_minor if intent.action is Action.REFUND else payment.authorized_minor
         check(
-            0 < intent.amount_minor and intent.base_minor + intent.amount_minor <= ceiling,
+            intent.amount_minor > 0 and intent.base_minor + intent.amount_minor <= ceiling,
             "an intent asks for no more than there is",
             f"{intent.action} of {intent.amount_minor} after {intent.base_minor} of {ceiling}",
         )

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from simulation.replica import Replica
-from simulation.world import MOVING, World
-
 from payment_actions_server.domain.errors import PaymentActionsError, RequestIdReused
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.domain.status import Action, PaymentStatus
 from payment_actions_server.engine import ActionResult, PaymentView, StorageUnavailable
+from simulation.replica import Replica
+from simulation.world import MOVING, World
 
 LIKELY = {
     PaymentStatus.AUTHORIZED: (Action.CAPTURE, Action.CAPTURE, Action.VOID),

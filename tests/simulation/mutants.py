@@ -11,8 +11,6 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from simulation import simulate as simulation
-
 from payment_actions_server.domain.errors import GatewayUnavailable
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.operation import Outcome, reference_of
@@ -29,6 +27,7 @@ from payment_actions_server.engine.sight import Sight
 from payment_actions_server.engine.store_updates import StoreUpdates
 from payment_actions_server.engine.watch import Watch
 from payment_actions_server.storage import PaymentWork
+from simulation import simulate as simulation
 
 Patches = Iterator[AbstractContextManager[Any]]
 MONTH = timedelta(days=30)
@@ -84,7 +83,7 @@ def mutant(name: str, *, within: int) -> Callable[[Callable[[], Patches]], Calla
     return register
 
 
-# -- Intents ------------------------------------------------------------------------------------------------------------
+# -- Intents -----------------------------------------------------------------------------------------------------------
 
 
 @mutant("intent not durable before the call", within=5)
@@ -183,7 +182,7 @@ def _() -> Patches:
     yield patch.object(Actions, "_intent", intent)
 
 
-# -- Outcomes -----------------------------------------------------------------------------------------------------------
+# -- Outcomes ----------------------------------------------------------------------------------------------------------
 
 
 @mutant("outcome not durable before the answer", within=5)
@@ -252,7 +251,7 @@ def _() -> Patches:
     yield patch.object(Ledger, "_next_check", next_check)
 
 
-# -- Repeats ------------------------------------------------------------------------------------------------------------
+# -- Repeats -----------------------------------------------------------------------------------------------------------
 
 
 @mutant("new reference on retry", within=20)
@@ -322,7 +321,7 @@ def _() -> Patches:
     yield patch.object(Attempts, "look_for_result", look_for_result)
 
 
-# -- What others tell ---------------------------------------------------------------------------------------------------
+# -- What others tell --------------------------------------------------------------------------------------------------
 
 
 @mutant("notification's content trusted", within=20)
@@ -330,7 +329,7 @@ def _() -> Patches:
     async def look(self: Notifications, key: Any, cause: Cause, subject: str) -> None:
         def body(work: PaymentWork) -> None:
             payment = work.known()
-            told = replace(payment, status=PaymentStatus(subject.split()[-1]))
+            told = replace(payment, status=PaymentStatus(subject.rsplit(maxsplit=1)[-1]))
             self._ledger.change(work, told, EventType.SNAPSHOT_FOLLOWED, before=payment.status, cause=cause)
 
         await self._context.storage.change(key, body)
@@ -371,7 +370,7 @@ def _() -> Patches:
     yield patch.object(Sight, "_begin_record", begin_record)
 
 
-# -- What others are told -----------------------------------------------------------------------------------------------
+# -- What others are told ----------------------------------------------------------------------------------------------
 
 
 @mutant("store update lost", within=20)

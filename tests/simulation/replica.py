@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from simulation.faults import COMMIT, GATEWAY, LOOK, PLATFORM, READ
-from simulation.scheduler import OWNER
 from support.virtual_time import START
 
 from payment_actions_server.domain.payment import PaymentKey
@@ -31,6 +29,8 @@ from payment_actions_server.plugins import (
 )
 from payment_actions_server.plugins.fakes import AnswerLost
 from payment_actions_server.storage import Body, PaymentWork, Record
+from simulation.faults import COMMIT, GATEWAY, LOOK, PLATFORM, READ
+from simulation.scheduler import OWNER
 
 if TYPE_CHECKING:
     from simulation.world import World

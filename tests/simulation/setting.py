@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from random import Random
 
+from payment_actions_server.domain.decision import Terms
+from payment_actions_server.engine import Backoff, EnginePolicy
+from payment_actions_server.plugins import CaptureMode
 from simulation.sides import (
     BLIND_FORGETS_SOON,
     BLIND_NO_REPEAT,
@@ -11,10 +14,6 @@ from simulation.sides import (
     SEES_ALL,
     VOID_WITHOUT_REFERENCE,
 )
-
-from payment_actions_server.domain.decision import Terms
-from payment_actions_server.engine import Backoff, EnginePolicy
-from payment_actions_server.plugins import CaptureMode
 
 
 @dataclass(frozen=True)

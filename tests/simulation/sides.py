@@ -1,7 +1,7 @@
 """The other sides: gateways and platforms of several kinds, stricter and laxer, with what they really did."""
 
-from datetime import timedelta
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 from typing import Any, Final
 
@@ -11,7 +11,6 @@ from payment_actions_server.plugins import (
     GatewayCapabilities,
     GatewayRequest,
     GatewayResult,
-    NotExecuted,
     ResultState,
     StateConflict,
     StatusApplied,
@@ -120,5 +119,3 @@ class ObedientPlatform(InMemoryPlatform):
         self.change(order.order_id, status=update.status, platform_status=word)
         self.writes.append(Write(order.order_id, update.status, word, self._clock()))
         return StatusApplied(word, written=True)
-
-

@@ -15,18 +15,18 @@ from typing import Any
 from unittest.mock import patch
 
 import structlog
-from simulation.clients import Clients, Watcher
-from simulation.scheduler import ShuffledLoop
-from simulation.setting import Setting, setting_of
-from simulation.sides import SEES_ALL
-from simulation.story import Story
-from simulation.world import World
 
 from payment_actions_server.domain.errors import PaymentActionsError
 from payment_actions_server.domain.event import EventType, chain_break
 from payment_actions_server.domain.status import OperationState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.storage import StorageUnavailable, open_storage, sqlite
+from simulation.clients import Clients, Watcher
+from simulation.scheduler import ShuffledLoop
+from simulation.setting import Setting, setting_of
+from simulation.sides import SEES_ALL
+from simulation.story import Story
+from simulation.world import World
 
 REST_SECONDS_MAX = 3 * 3600.0
 LOOK_SECONDS_MAX = 600
@@ -236,9 +236,9 @@ class _Life:
             payment, truth = world.auditor.payments.get(order_id), world.gateway.truth(order_id)
             if payment is None or truth is None or not payment.ours or order_id in in_flight:
                 continue
-            if world.acknowledged[order_id] == change and truth[0] is not PaymentStatus.EXPIRED:
-                if (payment.status, payment.captured_minor, payment.refunded_minor) != (truth[0], *truth[2:]):
-                    missed.append(f"{payment}; the gateway: {truth}, and all of it was notified")
+            told = world.acknowledged[order_id] == change and truth[0] is not PaymentStatus.EXPIRED
+            if told and (payment.status, payment.captured_minor, payment.refunded_minor) != (truth[0], *truth[2:]):
+                missed.append(f"{payment}; the gateway: {truth}, and all of it was notified")
         return missed
 
     async def _let_an_operator_look(self) -> None:
@@ -253,9 +253,7 @@ class _Life:
                     "what can be found out is found out",
                     f"{intent} waits for an operator, although the gateway can be asked",
                 )
-                word = (
-                    OperationState.SUCCEEDED if world.auditor.done(intent.reference) else OperationState.FAILED
-                )
+                word = OperationState.SUCCEEDED if world.auditor.done(intent.reference) else OperationState.FAILED
                 await self._ask(
                     lambda engine, intent=intent, word=word: engine.resolve_operation(
                         world.store_id, intent.operation_id, word, "I looked.", "ann"
@@ -322,17 +320,20 @@ SCHEMA_CHANGES: tuple[str, ...] = ()
 _TEMPLATE: dict[str, bytes] = {}
 
 
-async def _storages(path: Path, number: int) -> list[Any]:
-    """Return one storage for each replica, over one file; the first run migrates, the others copy what it made."""
+def _make_database(path: Path) -> None:
+    """Make an empty database: the first run migrates, the others copy what it made."""
     if not _TEMPLATE:
-        storage = open_storage(f"sqlite:///{path}")
-        await storage.start()
-        await storage.aclose()
+        sqlite.migrate(str(path))
         _TEMPLATE["file"] = path.read_bytes()
     path.write_bytes(_TEMPLATE["file"])
     with closing(sqlite3.connect(path)) as database:
         for change in SCHEMA_CHANGES:
             database.execute(change)
+
+
+async def _storages(path: Path, number: int) -> list[Any]:
+    """Return one storage for each replica, over one file."""
+    _make_database(path)
     storages = [open_storage(f"sqlite:///{path}") for _ in range(number)]
     with patch.object(sqlite, "migrate"):  # It is up to date, and to look takes a tenth of all the time.
         for storage in storages:
@@ -352,11 +353,11 @@ def _listen(story: Story) -> None:
         raise structlog.DropEvent
 
     structlog.configure(
-        processors=[hear], wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), cache_logger_on_first_use=False
+        processors=[hear],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        cache_logger_on_first_use=False,
     )
 
 
 def _promised(error: Any) -> bool:
     return isinstance(error, StorageUnavailable | PaymentActionsError)
-
-

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from simulation.simulate import simulate
 
-SEEDS = range(24)
+SEEDS = range(16)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -9,13 +9,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from simulation.auditor import Auditor
-from simulation.faults import NOTIFICATION, FaultPlan
-from simulation.replica import Replica
-from simulation.scheduler import OWNER
-from simulation.setting import Setting
-from simulation.sides import ObedientPlatform, gateway_of
-from simulation.story import Story
 from support.virtual_time import VirtualClock
 
 from payment_actions_server.plugins import (
@@ -28,6 +21,13 @@ from payment_actions_server.plugins import (
     ResultState,
 )
 from payment_actions_server.plugins.fakes import InMemoryPlatform
+from simulation.auditor import Auditor
+from simulation.faults import NOTIFICATION, FaultPlan
+from simulation.replica import Replica
+from simulation.scheduler import OWNER
+from simulation.setting import Setting
+from simulation.sides import ObedientPlatform, gateway_of
+from simulation.story import Story
 
 MOVING = (Action.CAPTURE, Action.VOID, Action.REFUND)
 
@@ -284,4 +284,3 @@ class World:
                     self.acknowledged[order_id] = max(self.acknowledged[order_id], change)
                 return
             await asyncio.sleep(self.random.uniform(1, 20))
-

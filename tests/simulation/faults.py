@@ -41,6 +41,13 @@ STORMS: Final[Mapping[str, tuple[str, ...]]] = {
     "the gateway's answers get lost": ("gateway: answer lost",),
     "the gateway's connections are cut": ("gateway: connection cut",),
     "requests to the gateway get lost": ("gateway: request lost",),
+    "the gateway breaks down": (
+        "gateway: answer lost",
+        "gateway: connection cut",
+        "gateway: unavailable",
+        "gateway: throttled",
+        "look: unavailable",
+    ),
     "the gateway is slow": ("gateway: request late", "look: answer late"),
     "looks show nothing": ("look: answer lost", "gateway: answer lost"),
     "the platform is down": ("platform: unavailable",),
@@ -73,9 +80,9 @@ class FaultPlan:
         if not self.on:
             return ""
         point = self._random.random()
-        for kind in self._raging():
-            if kind in kinds and kind not in self._barred and self._random.random() < STORM_RATE:
-                return kind
+        raging = [kind for kind in self._raging() if kind in kinds and kind not in self._barred]
+        if raging and self._random.random() < STORM_RATE:
+            return self._random.choice(raging)
         for kind in kinds:
             point -= self._rates.get(kind, 0.0)
             if point < 0:

@@ -148,7 +148,7 @@ def _() -> Patches:
     yield patch.object(actions, "resolve_amount", trust)
 
 
-@mutant("etag not checked", within=20)
+@mutant("etag not checked", within=50)
 def _() -> Patches:
     original = Actions._checked
 
@@ -211,7 +211,7 @@ def _() -> Patches:
     yield patch.object(Attempts, "_unknown", unknown)
 
 
-@mutant("conflict taken for success without proof", within=20)
+@mutant("conflict taken for success without proof", within=100)
 def _() -> Patches:
     async def reconcile(self: Attempts, *_: Any, **__: Any) -> Outcome:
         return Outcome(OperationState.SUCCEEDED, definite=True)
@@ -219,7 +219,7 @@ def _() -> Patches:
     yield patch.object(Attempts, "_reconcile", reconcile)
 
 
-@mutant("lease not checked when an outcome is written", within=300)
+@mutant("lease not checked when an outcome is written", within=600)
 def _() -> Patches:
     original = Ledger.finish
 
@@ -240,7 +240,7 @@ def _() -> Patches:
     yield patch.object(Payment, "after", after)
 
 
-@mutant("pending result forgotten", within=20)
+@mutant("pending result forgotten", within=50)
 def _() -> Patches:
     original = Ledger._next_check
 
@@ -266,7 +266,7 @@ def _() -> Patches:
     yield patch.object(attempts, "gateway_request", request)
 
 
-@mutant("no trace taken for a failure", within=50)
+@mutant("no trace taken for a failure", within=100)
 def _() -> Patches:
     original = Attempts.look_up
 
@@ -277,7 +277,7 @@ def _() -> Patches:
     yield patch.object(Attempts, "look_up", look_up)
 
 
-@mutant("refused repeat taken for a failure", within=50)
+@mutant("refused repeat taken for a failure", within=200)
 def _() -> Patches:
     original = Attempts.send
 
@@ -297,7 +297,7 @@ def _() -> Patches:
     yield patch.object(Actions, "_still_ours", lambda *_: True)
 
 
-@mutant("guessed where an operator is needed", within=50)
+@mutant("guessed where an operator is needed", within=100)
 def _() -> Patches:
     original = Recovery._find_out
 
@@ -337,7 +337,7 @@ def _() -> Patches:
     yield patch.object(Notifications, "_look", look)
 
 
-@mutant("acknowledged notification forgotten", within=100)
+@mutant("acknowledged notification forgotten", within=300)
 def _() -> Patches:
     async def remember(self: Notifications, store_id: str, notification: Any) -> list[Any]:
         storage = self._context.storage
@@ -350,7 +350,7 @@ def _() -> Patches:
     yield patch.object(Notifications, "_remember", remember)
 
 
-@mutant("out-of-order snapshot accepted", within=50)
+@mutant("out-of-order snapshot accepted", within=300)
 def _() -> Patches:
     yield patch.object(Payment, "_contradiction", lambda *_: None)
 
@@ -384,7 +384,7 @@ def _() -> Patches:
     yield patch.object(Ledger, "tell_store", tell_store)
 
 
-@mutant("newer store update taken for delivered", within=50)
+@mutant("newer store update taken for delivered", within=100)
 def _() -> Patches:
     original = StoreUpdates._delivered
 

@@ -185,7 +185,7 @@ def _() -> Patches:
 # -- Outcomes ----------------------------------------------------------------------------------------------------------
 
 
-@mutant("outcome not durable before the answer", within=5)
+@mutant("outcome not durable before the answer", within=20)
 def _() -> Patches:
     async def carry_through(self: Actions, started: Any) -> Any:
         operation, payment, context = started.operation, started.payment, self._context

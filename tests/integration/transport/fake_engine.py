@@ -171,4 +171,10 @@ class FakeEngine:
     async def counts(self) -> dict[str, int]:
         if self.counts_error is not None:
             raise self.counts_error
-        return {"operations_in_flight": 3, "operations_needing_review": 1, "store_updates_pending": 2, "store_updates_failing": 1, "anomalies": 0}
+        return {
+            "operations_in_flight": 3,
+            "operations_needing_review": 1,
+            "store_updates_pending": 2,
+            "store_updates_failing": 1,
+            "anomalies": 0,
+        }

@@ -26,30 +26,17 @@ from sqlalchemy.pool import NullPool
 
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.payment import PaymentKey
-from payment_actions_server.domain.status import IN_FLIGHT
 from payment_actions_server.storage._interface import Body, RuleBroken, StorageUnavailable
 from payment_actions_server.storage.migrate import upgrade
-from payment_actions_server.storage.queries import (
-    RECORD,
-    RECORD_JOINS,
-    RECORD_LENGTH,
-    Queries,
-    columns,
-    to_record,
+from payment_actions_server.storage.postgres_sql import (
+    LAST_SEQUENCE,
+    LOAD,
+    WRITE,
+    to_record_asked,
+    write_arguments,
 )
-from payment_actions_server.storage.rows import (
-    EVENT,
-    OPERATION,
-    OPERATION_CHANGES,
-    PAYMENT,
-    STORE_UPDATE,
-    Row,
-    event_row,
-    operation_row,
-    payment_row,
-    store_update_row,
-    to_operation,
-)
+from payment_actions_server.storage.queries import Queries
+from payment_actions_server.storage.rows import Row
 from payment_actions_server.storage.work import PaymentWork, Record
 
 T = TypeVar("T")
@@ -183,7 +170,7 @@ class PostgresStorage(Queries):
 
     async def last_sequence(self) -> int:
         """Return the last sequence: who gave it held the counter until the commit, and so did all before."""
-        rows = await self._rows(_LAST_SEQUENCE)
+        rows = await self._rows(LAST_SEQUENCE)
         return int(rows[0][0])
 
     async def _rows(self, sql: str, *arguments: Any) -> Sequence[Row]:
@@ -322,7 +309,7 @@ class PostgresStorage(Queries):
                 _settle(change.future, value)
         if not written:
             return []
-        alive = await line.fetch(_WRITE, *_arguments([work for _, work, _ in written]))
+        alive = await line.fetch(WRITE, *write_arguments([work for _, work, _ in written]))
         held = {PaymentKey(row[0], row[1]) for row in alive}
         events = [event for _, work, _ in written if work.key in held for event in work.events]
         numbers = iter(range(alive[0][2] - len(events) + 1, alive[0][2] + 1)) if events else iter(())
@@ -344,7 +331,7 @@ class PostgresStorage(Queries):
         heard = -1
         while True:
             try:
-                rows = await self._hearing.fetch(_LAST_SEQUENCE)
+                rows = await self._hearing.fetch(LAST_SEQUENCE)
             except (*_TRANSIENT, asyncpg.PostgresError):
                 await asyncio.sleep(RETRY_SECONDS_LONGEST)
                 continue
@@ -425,119 +412,15 @@ class _Line:
             self._connection.terminate()
 
 
-# -- SQL --------------------------------------------------------------------------------------------------------------
-
-_LAST_SEQUENCE: Final = "SELECT last_sequence FROM event_counter WHERE id = 1"
-
-_STORE_AT: Final = OPERATION.index("store")
-_LOAD: Final = f"""
-    SELECT {RECORD}, {columns(OPERATION, "a")}, {columns(OPERATION, "b")}
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
-        WITH ORDINALITY AS k (store, order_id, request_id, operation_id, place)
-    LEFT JOIN payments p ON p.store = k.store AND p.order_id = k.order_id {RECORD_JOINS}
-    LEFT JOIN operations a ON a.store = k.store AND a.request_id = k.request_id
-    LEFT JOIN operations b ON b.operation_id = k.operation_id
-    ORDER BY k.place"""
-
-
 async def _load(line: _Line, group: Sequence[_Read | _Change]) -> list[Record]:
     rows = await line.fetch(
-        _LOAD,
+        LOAD,
         [each.key.store for each in group],
         [each.key.order_id for each in group],
         [each.request_id or None for each in group],
         [each.operation_id or None for each in group],
     )
-    return [_to_record(row, each.key.store) for row, each in zip(rows, group, strict=True)]
-
-
-def _to_record(row: Row, store: str) -> Record:
-    record, asked_at = to_record(row[:RECORD_LENGTH]), RECORD_LENGTH
-    by_request, by_operation = row[asked_at : asked_at + len(OPERATION)], row[asked_at + len(OPERATION) :]
-    asked = by_request if by_request[0] is not None else by_operation
-    if asked[0] is None or asked[_STORE_AT] != store:
-        return record
-    return record._replace(asked=to_operation(asked))
-
-
-def _assignments(names: Iterable[str], source: str) -> str:
-    return ", ".join(f'"{name}" = {source}."{name}"' for name in names)
-
-
-_HELD: Final = "(w.store, w.order_id) IN (SELECT store, order_id FROM held)"
-# Written as no index has it (``state || ''``): by their ids operations are found quicker.
-_IN_FLIGHT: Final = ", ".join(f"'{state}'" for state in sorted(IN_FLIGHT))
-_PAYMENT_CHANGES: Final = [name for name in PAYMENT if name not in ("store", "order_id", "create_time")]
-
-# One statement, and so one transaction: all of what the bodies left of payments that nobody else changed, or nothing.
-# A parameter is an array of a table's rows, all its columns in their order. Foreign keys are checked at its end.
-# ``refused`` makes it fail, by a cast that cannot succeed, where an operation to be saved is in flight no more.
-_WRITE: Final = f"""
-    WITH changed AS (
-        UPDATE payments p SET {_assignments(_PAYMENT_CHANGES, "w")}, lock_version = p.lock_version + 1
-        FROM unnest($1::payments[]) w
-        WHERE p.store = w.store AND p.order_id = w.order_id AND p.lock_version = w.lock_version
-        RETURNING p.store, p.order_id
-    ), added AS (
-        INSERT INTO payments SELECT w.* FROM unnest($2::payments[]) w ON CONFLICT DO NOTHING RETURNING store, order_id
-    ), held AS (
-        SELECT store, order_id FROM changed UNION ALL SELECT store, order_id FROM added
-    ), begun AS (
-        INSERT INTO operations SELECT w.* FROM unnest($3::operations[]) w
-        WHERE {_HELD}
-    ), settled AS (
-        UPDATE operations o SET {_assignments(OPERATION_CHANGES, "w")}
-        FROM unnest($4::operations[]) w
-        WHERE o.operation_id = w.operation_id AND o.state || '' IN ({_IN_FLIGHT}) AND {_HELD}
-        RETURNING o.operation_id
-    ), told AS (
-        INSERT INTO store_updates SELECT w.* FROM unnest($5::store_updates[]) w
-        WHERE {_HELD}
-        ON CONFLICT (store, order_id) DO UPDATE SET {_assignments(STORE_UPDATE[2:], "excluded")}
-    ), found AS (
-        INSERT INTO gateway_references SELECT w.* FROM unnest($6::gateway_references[]) w
-        WHERE {_HELD}
-        ON CONFLICT DO NOTHING
-    ), happened AS (
-        SELECT w.*, row_number() OVER (ORDER BY w.sequence) AS place FROM unnest($7::events[]) w
-        WHERE {_HELD}
-    ), counted AS (
-        UPDATE event_counter SET last_sequence = last_sequence + (SELECT count(*) FROM happened)
-        WHERE id = 1 AND EXISTS (SELECT FROM happened)
-        RETURNING last_sequence
-    ), appended AS (
-        INSERT INTO events (sequence, {columns(EVENT)})
-        SELECT c.last_sequence - (SELECT count(*) FROM happened) + w.place, {columns(EVENT, "w")}
-        FROM happened w CROSS JOIN counted c
-    ), refused AS (
-        SELECT CAST(w.operation_id || ' was final already' AS integer) AS no
-        FROM unnest($4::operations[]) w
-        WHERE w.operation_id NOT IN (SELECT operation_id FROM settled) AND {_HELD}
-    )
-    SELECT h.store, h.order_id, (SELECT last_sequence FROM counted), (SELECT max(no) FROM refused) FROM held h"""
-
-
-def _arguments(works: list[PaymentWork]) -> list[list[tuple[Any, ...]]]:
-    """Return the parameters of `_WRITE`."""
-    changed: list[tuple[Any, ...]] = []
-    added: list[tuple[Any, ...]] = []
-    for work in works:
-        row = (*payment_row(work.known()), work.found.lock_version)
-        (added if work.found.payment is None else changed).append(row)
-    events = [event for work in works for event in work.events]
-    return [
-        changed,
-        added,
-        [tuple(operation_row(work.added_operation)) for work in works if work.added_operation],
-        [tuple(operation_row(work.saved_operation)) for work in works if work.saved_operation],
-        [
-            tuple(store_update_row(work.store_update))
-            for work in works
-            if work.store_update and work.store_update != work.found.store_update
-        ],
-        [(work.key.store, value, work.key.order_id) for work in works for value in work.new_references],
-        [(place, *event_row(event)) for place, event in enumerate(events)],
-    ]
+    return [to_record_asked(row, each.key.store) for row, each in zip(rows, group, strict=True)]
 
 
 def _nobody(events: list[Event]) -> None:

@@ -236,6 +236,7 @@ class _Campaign:
             "attempts": len(record.attempts),
             "retries": load.retries,
             "attempts without an answer": load.told["unanswered"],
+            "of these without one in time": sum(each.reason == "DEADLINE_EXCEEDED" for each in record.attempts),
             "orders whose client gave up": load.given_up,
             "refreshes": load.refreshes,
             "events": sum(map(len, record.events.values())),

@@ -13,7 +13,7 @@ from support.proxy import Proxy
 STEP_SECONDS = 0.05
 LATE_SECONDS_MAX = 0.5
 TIME_SECONDS = 2.0  #: How often time passes at Amazon, which lets pending refunds be decided.
-WAIT_FOR_ONE = 10.0  #: How many seconds a fault waits for a replica that it can strike.
+WAIT_FOR_ONE = 3.0  #: How many seconds a fault waits for a replica that it can strike.
 OF_REPLICAS = {Strike.KILL, Strike.KILL_WAITING, Strike.PAUSE, Strike.LONG_PAUSE}
 WAIT_SECONDS = 0.7  #: From when Amazon is made slow until the replica that may wait for it is killed.
 SLOW_SECONDS = 0.03  #: More for each piece that passes a slow database's proxy.
@@ -84,7 +84,8 @@ class Monkey:
     def _to_strike(self, wanted: int) -> Replica | None:
         """Return a replica that serves, the wanted one if it does; None if no other would be left that serves."""
         replicas = self._stage.replicas
-        serving = [each for each in replicas[wanted:] + replicas[:wanted] if each.serving]
+        ordered = replicas[wanted:] + replicas[:wanted]
+        serving = [each for each in ordered if each.serving and each.number not in self._kill]
         return serving[0] if len(serving) >= min(len(replicas), 2) else None
 
     def _strike(self, fault: Fault, replica: Replica | None) -> None:

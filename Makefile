@@ -49,10 +49,6 @@ chaos: $(VENV)/ready ## Kill, pause and cut off real processes for MINUTES=2, th
 	@GRPC_ENABLE_FORK_SUPPORT=0 PYTHONPATH=tests $(BIN)/python -m support.chaos \
 		--minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED)) $(if $(SQLITE),--sqlite)
 
-chaos: $(VENV)/ready ## Kill, pause and cut off real processes for MINUTES=2, then account for every effect. SEED=n repeats a plan.
-	@GRPC_ENABLE_FORK_SUPPORT=0 PYTHONPATH=tests $(BIN)/python -m support.chaos \
-		--minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED)) $(if $(SQLITE),--sqlite)
-
 simulate: $(VENV)/ready ## Live through SEEDS=200 worlds in which everything goes wrong; SEED=7 tells the story of one.
 	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
 

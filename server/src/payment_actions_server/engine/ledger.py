@@ -268,8 +268,8 @@ class Ledger:
     def next_look(self, payment: Payment, refreshes: int, looked: Payment | None = None) -> datetime | None:
         """Return the time of the schedule's next look at ``payment``.
 
-        A look that is due, or about to be, was asked for, most likely by a notification: it stays so unless it is the
-        look that just ended.
+        A look that is planned already was asked for, most likely by a notification, and may have been put off because
+        the gateway could not be reached: it stays so unless it is the look that just ended.
 
         :param refreshes: scheduled looks since the payment changed; they space the next one.
         :param looked: the payment before the look that just ended, if one did.
@@ -280,7 +280,11 @@ class Ledger:
         if due is not None and due <= now + timedelta(seconds=context.policy.poll_seconds) and not answered:
             return due
         terms = context.store(payment.store).terms
-        return context.policy.next_look(payment, terms, now, context.random, refreshes)
+        planned = context.policy.next_look(payment, terms, now, context.random, refreshes)
+        expiry = payment.authorization_expire_time
+        if due is None or answered or (expiry is not None and due > expiry):
+            return planned  # What becomes of an authorization is no longer of interest once it is used.
+        return min(due, planned or due)
 
     def _look_soon(self, payment: Payment) -> Payment:
         return replaced(payment, next_refresh_time=self._context.clock.now())

@@ -158,7 +158,7 @@ def _() -> Patches:
     yield patch.object(Actions, "_checked", checked)
 
 
-@mutant("lost commit taken for 'nothing happened'", within=20)
+@mutant("lost commit taken for 'nothing happened'", within=50)
 def _() -> Patches:
     original = Actions._started
 
@@ -171,7 +171,7 @@ def _() -> Patches:
     yield patch.object(Actions, "_started", started)
 
 
-@mutant("operation of a dead worker forgotten", within=20)
+@mutant("operation of a dead worker forgotten", within=50)
 def _() -> Patches:
     original = Actions._intent
 
@@ -211,7 +211,7 @@ def _() -> Patches:
     yield patch.object(Attempts, "_unknown", unknown)
 
 
-@mutant("conflict taken for success without proof", within=100)
+@mutant("conflict taken for success without proof", within=200)
 def _() -> Patches:
     async def reconcile(self: Attempts, *_: Any, **__: Any) -> Outcome:
         return Outcome(OperationState.SUCCEEDED, definite=True)
@@ -266,7 +266,7 @@ def _() -> Patches:
     yield patch.object(attempts, "gateway_request", request)
 
 
-@mutant("no trace taken for a failure", within=100)
+@mutant("no trace taken for a failure", within=300)
 def _() -> Patches:
     original = Attempts.look_up
 
@@ -277,7 +277,7 @@ def _() -> Patches:
     yield patch.object(Attempts, "look_up", look_up)
 
 
-@mutant("refused repeat taken for a failure", within=200)
+@mutant("refused repeat taken for a failure", within=300)
 def _() -> Patches:
     original = Attempts.send
 
@@ -355,7 +355,7 @@ def _() -> Patches:
     yield patch.object(Payment, "_contradiction", lambda *_: None)
 
 
-@mutant("first sight written over a record", within=100)
+@mutant("first sight written over a record", within=300)
 def _() -> Patches:
     original = Sight._begin_record
 

@@ -14,8 +14,8 @@ ON_BOTH = {
     "test_recovery",
     "test_store_updates",
     "test_takeover",
+    "test_text",
 }
-
 OF_SQLITE = {
     "test_storage_that_fails_again_and_again_is_not_hammered": "it breaks SQLite's own way to commit",
     "runTest": "it compares two reads with nothing between them, and must run each time alike",

@@ -10,6 +10,7 @@ from payment_actions_server.domain.operation import Operation, Outcome
 from payment_actions_server.domain.payment import Payment, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import Action, OperationState
+from payment_actions_server.domain.text import keepable
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.store import Store, gateway_payment
@@ -94,7 +95,7 @@ class Attempts:
 
         :raises NotExecuted: it could not be asked. Whatever else goes wrong is raised as it is.
         """
-        return await self._bounded(store, store.gateway.snapshot(gateway_payment(payment)))
+        return keepable(await self._bounded(store, store.gateway.snapshot(gateway_payment(payment))))
 
     async def _reconcile(
         self, store: Store, payment: Payment, operation: Operation, conflict: StateConflict, *, first: bool

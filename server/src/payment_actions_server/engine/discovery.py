@@ -9,6 +9,7 @@ import structlog
 
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
+from payment_actions_server.domain.text import keepable
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.refresh import SCHEDULE, Refresh
 from payment_actions_server.engine.sight import Sight
@@ -57,7 +58,8 @@ class Discovery:
 
     async def _page(self, store: Store, since: datetime, page_token: str) -> OrderPage:
         async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
-            return await store.platform.list_orders(changed_after=since, page_token=page_token, page_size=PAGE_SIZE)
+            page = await store.platform.list_orders(changed_after=since, page_token=page_token, page_size=PAGE_SIZE)
+        return page._replace(orders=keepable(list(page.orders)))
 
     async def _remember(self, store: Store, until: datetime) -> None:
         storage = self._context.storage

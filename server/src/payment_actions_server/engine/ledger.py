@@ -13,6 +13,7 @@ from payment_actions_server.domain.payment import Payment, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import OperationState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdateState
+from payment_actions_server.domain.text import keepable
 from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.view import PaymentView
@@ -170,7 +171,7 @@ class Ledger:
         :param check_by: when it must be looked at next at the latest, if it stays as it is.
         :return: the operation as it is now, which is not as ``outcome`` says when somebody else was first.
         """
-        payment, current = work.known(), work.asked
+        payment, current, outcome = work.known(), work.asked, keepable(outcome)
         assert current is not None
         assert current.operation_id == operation.operation_id
         now = self._context.clock.now()

@@ -10,6 +10,7 @@ import structlog
 from payment_actions_server.domain.errors import OrderNotFound
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.payment import PaymentKey
+from payment_actions_server.domain.text import keepable
 from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
@@ -44,7 +45,7 @@ class Notifications:
         """
         gateway = self._context.store(store_id).gateway
         async with asyncio.timeout(gateway.capabilities.call_seconds_max):
-            notification = await gateway.verify_notification(headers, body)
+            notification = keepable(await gateway.verify_notification(headers, body))
         if notification.kind is NotificationKind.OTHER:
             return notification
         await self._make_known(store_id, notification)

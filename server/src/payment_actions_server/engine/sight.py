@@ -17,6 +17,7 @@ from payment_actions_server.domain.payment import Payment, PaymentKey, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
+from payment_actions_server.domain.text import keepable
 from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
@@ -64,7 +65,7 @@ class Sight:
         """
         try:
             async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
-                return await store.platform.read_order(order_id)
+                return keepable(await store.platform.read_order(order_id))
         except OrderMissing:
             raise OrderNotFound(
                 f"Store {store.store_id} has no order {order_id!r}. Check the id: it is the platform's own, not the"

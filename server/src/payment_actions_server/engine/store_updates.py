@@ -10,6 +10,7 @@ import structlog
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
+from payment_actions_server.domain.text import keepable
 from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
@@ -78,9 +79,9 @@ class StoreUpdates:
         key, store = payment.key, self._context.store(claimed.store)
         try:
             async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
-                applied = await store.platform.apply_status(_update(payment))
+                applied = keepable(await store.platform.apply_status(_update(payment)))
         except Exception as error:  # noqa: BLE001 - whatever it was, the write is idempotent: try again
-            problem = f"{type(error).__name__}: {error}"
+            problem = keepable(f"{type(error).__name__}: {error}")
             await self._context.storage.change(key, lambda work: self._put_off(work, claimed, problem))
         else:
             await self._context.storage.change(key, lambda work: self._delivered(work, claimed, applied))

@@ -76,9 +76,9 @@ def test_what_is_captured_at_one_is_refunded_at_the_other(one, other):
     for front in (one, other):
         front.at_rest(order, "REFUNDED")
     assert one.effects(order) == ["capture", "refund"]
-    events = {front.client: list(front.client.list_events(order.store, order.order_id)) for front in (one, other)}
-    assert events[one.client] == events[other.client]
-    assert {"ann", "bob"} <= {event.actor for event in events[one.client]}
+    here, there = (list(front.client.list_events(order.store, order.order_id)) for front in (one, other))
+    assert there[: len(here)] == here  # A notification may have come in between.
+    assert {"ann", "bob"} <= {event.actor for event in here}
 
 
 def test_watcher_of_one_hears_within_a_second_what_the_other_did(stage, one):

@@ -77,7 +77,17 @@ def test_every_test_of_the_kit_catches_something():
 def failed_when_run() -> set[tuple[str, str]]:
     """Run the kit on the broken adapters in a process of its own; return (adapter, test) of what failed."""
     nodes = [f"{BROKEN}::Test{adapter}::{test}" for adapter, test in PAIRS]
-    options = ["-q", "-rf", "--tb=no", "--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    options = [
+        "-q",
+        "-rf",
+        "--tb=no",
+        "--import-mode=importlib",
+        "--noconftest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+    ]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     # Without our configuration: in pytest-asyncio's strict mode, as an adapter author may well have it.
     run = subprocess.run(

@@ -310,6 +310,11 @@ async def test_serialization_failures_are_tried_again(opened, postgres_url, logg
     keys = [KEY, OTHER]
     await asyncio.gather(*(each.change(key, counting) for each in replicas for key in keys for _ in range(10)))
     assert [len(await history(replicas[0], key)) for key in keys] == [31, 31]
+    async with holding(database, "1"):  # It commits while ours waits for the row: that cannot be serialized.
+        change = asyncio.create_task(replicas[0].change(KEY, counting))
+        await until_somebody_waits(database)
+    await change
+    assert len(await history(replicas[0], KEY)) == 32
     assert [entry for entry in tried_again(logged) if "Serialization" in entry["error"]]
 
 

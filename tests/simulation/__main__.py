@@ -69,6 +69,7 @@ def _summary(seeds: int, counts: Counter[str], virtual_seconds: float, cpu_secon
     faults = {name.removeprefix("fault "): number for name, number in counts.items() if name.startswith("fault ")}
     refusals = {name.removeprefix("refused "): number for name, number in counts.items() if name.startswith("refused ")}
     storms = {name.removeprefix("storm: "): number for name, number in counts.items() if name.startswith("storm")}
+    themes = {name.removeprefix("theme: "): number for name, number in counts.items() if name.startswith("theme")}
     return [
         f"seeds       {seeds}",
         f"steps       {counts['steps']}",
@@ -81,6 +82,8 @@ def _summary(seeds: int, counts: Counter[str], virtual_seconds: float, cpu_secon
         *_table(faults),
         f"storms      {sum(storms.values())}",
         *_table(storms),
+        f"themes      {sum(themes.values())}",
+        *_table(themes),
         f"refusals    {sum(refusals.values())}",
         *_table(refusals),
         f"lived       {virtual_seconds / 3600:.1f} hours",

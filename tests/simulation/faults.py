@@ -62,7 +62,9 @@ STORM_RATE: Final = 0.9
 class FaultPlan:
     """The rates of one world: some kinds never occur in it, others often, so that worlds differ."""
 
-    def __init__(self, random: Random, *, barred: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, random: Random, *, barred: frozenset[str] = frozenset(), rates: Mapping[str, float] | None = None
+    ) -> None:
         self._random = random
         level = random.choice((0.2, 0.6, 1.0, 1.0, 1.6))
         self._rates = {
@@ -71,6 +73,7 @@ class FaultPlan:
             for kind in kinds
             if kind not in barred
         }
+        self._rates = dict(rates) if rates else self._rates
         self._storms: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._barred = barred
         self.on = True

@@ -1,6 +1,6 @@
 """What kind of world a seed makes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from payment_actions_server.domain.decision import Terms
@@ -14,6 +14,7 @@ from simulation.sides import (
     SEES_ALL,
     VOID_WITHOUT_REFERENCE,
 )
+from simulation.themes import NO_THEME, Theme
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,12 @@ class Setting:
     lenient: bool  #: Whether it returns more than was collected if it is asked to.
     obedient: bool  #: Whether the platform writes whatever it is told, also what lies behind.
     barred: frozenset[str]  #: Faults that this world's other sides cannot stand, whatever the engine does.
+    theme: Theme = NO_THEME
 
     def told(self) -> str:
         """Return it in one line."""
         return (
-            f"gateway {self.gateway!r}{', moody' if self.moody else ''}{', lenient' if self.lenient else ''},"
+            f"{self.theme.name + ': ' if self.theme.name else ''}gateway {self.gateway!r}{', moody' if self.moody else ''}{', lenient' if self.lenient else ''},"
             f" {self.terms.capture_mode}{', partial amounts' if self.terms.partial_refund else ''},"
             f" {'obedient' if self.obedient else 'careful'} platform, {self.replicas} replicas, {self.orders} orders,"
             f" {self.steps} steps, clocks off by {', '.join(f'{skew:+.1f}' for skew in self.skews)} s,"
@@ -44,8 +46,13 @@ class Setting:
         )
 
 
-def setting_of(random: Random) -> Setting:
+def setting_of(random: Random, theme: Theme = NO_THEME) -> Setting:
     """Draw a setting."""
+    drawn = _drawn(random)
+    return drawn if theme is NO_THEME else _themed(drawn, theme, random)
+
+
+def _drawn(random: Random) -> Setting:
     gateway = random.choice((SEES_ALL, SEES_ALL, *GATEWAYS))
     partial = random.random() < 0.5
     immediate = random.random() < 0.15
@@ -88,4 +95,27 @@ def setting_of(random: Random) -> Setting:
         lenient=gateway != VOID_WITHOUT_REFERENCE and partial and random.random() < 0.4,
         obedient=obedient,
         barred=frozenset(barred),
+    )
+
+
+def _themed(drawn: Setting, theme: Theme, random: Random) -> Setting:
+    """Return a setting in which the theme's misfortune can come about."""
+    gateway = random.choice(theme.gateways) if theme.gateways else drawn.gateway
+    skew, partial = theme.skew_seconds, theme.partial
+    return replace(
+        drawn,
+        gateway=gateway,
+        terms=Terms(
+            CaptureMode.AUTHORIZE_THEN_CAPTURE,  # What has been captured at once leaves little to ask for.
+            partial_capture=drawn.terms.partial_capture if partial is None else partial,
+            partial_refund=drawn.terms.partial_refund if partial is None else partial,
+        ),
+        policy=replace(drawn.policy, lease_seconds=15),
+        pace_seconds=drawn.pace_seconds if theme.pace_seconds is None else theme.pace_seconds,
+        skews=drawn.skews if skew is None else tuple(random.uniform(-skew, skew) for _ in drawn.skews),
+        moody=drawn.moody if theme.moody is None else theme.moody,
+        lenient=False,
+        obedient=False,
+        barred=frozenset({"gateway: request twice"} if gateway == BLIND_NO_REPEAT else ()),
+        theme=theme,
     )

@@ -26,6 +26,7 @@ from simulation.scheduler import ShuffledLoop
 from simulation.setting import Setting, setting_of
 from simulation.sides import SEES_ALL
 from simulation.story import Story
+from simulation.themes import theme_of
 from simulation.world import World
 
 REST_SECONDS_MAX = 3 * 3600.0
@@ -56,7 +57,7 @@ def simulate(seed: int, *, tell: bool = False) -> Result:
     """
     begun = time.process_time()
     random, story = Random(seed), Story()
-    setting = setting_of(random)
+    setting = setting_of(random, theme_of(seed))
     loop = ShuffledLoop(Random(random.getrandbits(64)))
     loop.set_exception_handler(lambda *_: None)  # Of tasks that died with their replica.
     _listen(story)
@@ -109,6 +110,8 @@ class _Life:
     async def live(self) -> None:
         world, story = self.world, self.world.story
         story.tell("world", world.setting.told())
+        if world.setting.theme.name:
+            story.count(f"theme: {world.setting.theme.name}")
         for slot in range(world.setting.replicas):
             await world.bring_up(slot)
         for watcher in self.watchers:
@@ -133,25 +136,27 @@ class _Life:
         world, random, clients = self.world, self.world.random, self.clients
         order_id = random.choice(self.order_ids[-ORDERS_OPEN_MAX:])
         steps = {
-            self._place: 8,
-            clients.act: 30,
-            clients.double_click: 6,
-            clients.ask_twice_at_once: 6,
-            clients.burst: 2,
-            clients.repeat: 10,
-            clients.misuse: 2,
-            clients.refresh: 8,
-            clients.look: 8,
-            lambda: world.act_at_console(order_id): 4,
-            lambda: world.end_checkout(order_id): 5,
-            lambda: world.gateway.truth(order_id) and world.notify(order_id): 4,
-            lambda: world.gateway.truth(order_id) and world.notify_falsely(order_id): 1,
-            self._crash: 3,
-            self._freeze: 4,
-            self._storm: 3,
-            self._order_changes: 1,
+            "place": (8, self._place),
+            "act": (30, clients.act),
+            "double click": (6, clients.double_click),
+            "ask twice": (6, clients.ask_twice_at_once),
+            "burst": (2, clients.burst),
+            "repeat": (10, clients.repeat),
+            "misuse": (2, clients.misuse),
+            "refresh": (8, clients.refresh),
+            "look": (8, clients.look),
+            "console": (4, lambda: world.act_at_console(order_id)),
+            "checkout": (5, lambda: world.end_checkout(order_id)),
+            "notify": (4, lambda: world.gateway.truth(order_id) and world.notify(order_id)),
+            "forge": (1, lambda: world.gateway.truth(order_id) and world.notify_falsely(order_id)),
+            "crash": (3, self._crash),
+            "freeze": (4, self._freeze),
+            "storm": (3, self._storm),
+            "change": (1, self._order_changes),
         }
-        random.choices(list(steps), list(steps.values()))[0]()
+        weights = [world.setting.theme.weights.get(name, weight) for name, (weight, _) in steps.items()]
+        _, do = random.choices(list(steps.values()), weights)[0]
+        do()
 
     def _place(self) -> None:
         if len(self.order_ids) < ORDERS_MAX:

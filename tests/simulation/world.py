@@ -51,7 +51,7 @@ class World:
     def __init__(self, random: Random, story: Story, storages: list[Any], setting: Setting, path: Path) -> None:
         self.random, self.story, self.storages, self.setting = random, story, storages, setting
         self.hooks = Silence()
-        self.faults = FaultPlan(random, barred=setting.barred)
+        self.faults = FaultPlan(random, barred=setting.barred, rates=setting.theme.rates)
         clock = VirtualClock()
         self.gateway = gateway_of(
             setting.gateway,
@@ -87,7 +87,10 @@ class World:
 
     def slow(self) -> float:
         """Return how long something takes that nearly outlasts a lease, or does, or even an idempotency window."""
-        share, lease_seconds = self.random.random(), self.setting.policy.lease_seconds
+        lease_seconds = self.setting.policy.lease_seconds
+        if self.setting.theme.slow_leases is not None:
+            return self.random.uniform(*self.setting.theme.slow_leases) * lease_seconds
+        share = self.random.random()
         shortest, longest = (0.2, 1.0) if share < 0.35 else (1.0, 2.0) if share < 0.8 else (2.0, 12.0)
         return self.random.uniform(shortest, longest) * lease_seconds
 

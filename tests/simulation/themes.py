@@ -1,0 +1,76 @@
+"""Worlds in which one kind of misfortune is the rule: what chance alone brings together too rarely to be relied upon."""
+
+from collections.abc import Mapping
+from random import Random
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from simulation.sides import BLIND, BLIND_FORGETS_SOON, FORGETS_SOON, SEES_ALL
+
+THEMED: Final = 0.25
+"""The share of worlds that have a theme."""
+
+
+class Theme(NamedTuple):
+    """What one such world is made of; the seed draws the rest."""
+
+    name: str
+    rates: Mapping[str, float]  #: Of faults; there are no others.
+    gateways: tuple[str, ...] = ()  #: The gateway is one of these; none: any.
+    partial: bool | None = None  #: Whether parts of amounts can be moved; None: as the seed draws.
+    moody: bool | None = None
+    skew_seconds: float | None = None
+    pace_seconds: float | None = None
+    slow_leases: tuple[float, float] | None = None  #: How long slow commits and standstills last.
+    weights: Mapping[str, int] = MappingProxyType({"storm": 0})  #: How often steps are taken, instead of as usual.
+
+
+NO_THEME: Final = Theme("", MappingProxyType({}), weights=MappingProxyType({}))
+
+THEMES: Final = (
+    # Whoever is held up for long comes back when another has ended its operation, and the gateway has forgotten it.
+    Theme(
+        "slow commits at a forgetful gateway",
+        MappingProxyType({"commit: slow after": 0.15, "gateway: answer lost": 0.1}),
+        gateways=(FORGETS_SOON, FORGETS_SOON, BLIND_FORGETS_SOON),
+        partial=True,
+        moody=True,
+        pace_seconds=6.0,
+        slow_leases=(0.5, 12.0),
+    ),
+    # Whoever was refused is held up before it can say so; meanwhile another is not refused, and waits for the result.
+    Theme(
+        "slow outcomes while another tries again",
+        MappingProxyType({"commit: slow before": 0.2, "gateway: unavailable": 0.4, "gateway: answer lost": 0.4}),
+        gateways=(SEES_ALL, BLIND),
+        moody=True,
+        pace_seconds=6.0,
+        slow_leases=(1.0, 4.0),
+    ),
+    # A request leaves at the end of its lease, and is under way still when another looks for it.
+    Theme(
+        "late requests at the end of a lease",
+        MappingProxyType({"commit: slow after": 0.3, "gateway: request late": 0.6, "gateway: answer lost": 0.1}),
+        gateways=(SEES_ALL,),
+        skew_seconds=8.0,
+        pace_seconds=4.0,
+        slow_leases=(0.2, 1.1),
+    ),
+    # What was done elsewhere, on a payment that no schedule visits, is told once, and then nobody can look.
+    Theme(
+        "news from the console alone",
+        MappingProxyType({"look: unavailable": 0.4, "commit: crash after": 0.05, "look: crash before": 0.05}),
+        partial=True,
+        pace_seconds=4.0,
+        weights=MappingProxyType(
+            {"act": 10, "console": 60, "look": 20, "storm": 0}
+            | dict.fromkeys(("double click", "ask twice", "burst", "repeat", "refresh", "notify", "freeze"), 1)
+        ),
+    ),
+)
+
+
+def theme_of(seed: int) -> Theme:
+    """Draw a seed's theme, or none; apart from all else, so that worlds without one do not depend on it."""
+    random = Random(f"theme of {seed}")
+    return random.choice(THEMES) if random.random() < THEMED else NO_THEME

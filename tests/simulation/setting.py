@@ -37,8 +37,9 @@ class Setting:
 
     def told(self) -> str:
         """Return it in one line."""
-        return (
-            f"{self.theme.name + ': ' if self.theme.name else ''}gateway {self.gateway!r}{', moody' if self.moody else ''}{', lenient' if self.lenient else ''},"
+        theme = f"{self.theme.name}: " if self.theme.name else ""
+        return theme + (
+            f"gateway {self.gateway!r}{', moody' if self.moody else ''}{', lenient' if self.lenient else ''},"
             f" {self.terms.capture_mode}{', partial amounts' if self.terms.partial_refund else ''},"
             f" {'obedient' if self.obedient else 'careful'} platform, {self.replicas} replicas, {self.orders} orders,"
             f" {self.steps} steps, clocks off by {', '.join(f'{skew:+.1f}' for skew in self.skews)} s,"
@@ -111,6 +112,7 @@ def _themed(drawn: Setting, theme: Theme, random: Random) -> Setting:
             partial_refund=drawn.terms.partial_refund if partial is None else partial,
         ),
         policy=replace(drawn.policy, lease_seconds=15),
+        steps=drawn.steps + 50,  # What is rare wants time.
         pace_seconds=drawn.pace_seconds if theme.pace_seconds is None else theme.pace_seconds,
         skews=drawn.skews if skew is None else tuple(random.uniform(-skew, skew) for _ in drawn.skews),
         moody=drawn.moody if theme.moody is None else theme.moody,

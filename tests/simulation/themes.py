@@ -1,4 +1,4 @@
-"""Worlds in which one kind of misfortune is the rule: what chance alone brings together too rarely to be relied upon."""
+"""Worlds in which one kind of misfortune is the rule: what chance alone brings together too rarely."""
 
 from collections.abc import Mapping
 from random import Random
@@ -9,6 +9,9 @@ from simulation.sides import BLIND, BLIND_FORGETS_SOON, FORGETS_SOON, SEES_ALL
 
 THEMED: Final = 0.25
 """The share of worlds that have a theme."""
+
+
+_BUSY: Final = MappingProxyType({"act": 60, "place": 16, "storm": 0})
 
 
 class Theme(NamedTuple):
@@ -22,7 +25,7 @@ class Theme(NamedTuple):
     skew_seconds: float | None = None
     pace_seconds: float | None = None
     slow_leases: tuple[float, float] | None = None  #: How long slow commits and standstills last.
-    weights: Mapping[str, int] = MappingProxyType({"storm": 0})  #: How often steps are taken, instead of as usual.
+    weights: Mapping[str, int] = _BUSY  #: How often steps are taken, where it differs.
 
 
 NO_THEME: Final = Theme("", MappingProxyType({}), weights=MappingProxyType({}))
@@ -36,7 +39,7 @@ THEMES: Final = (
         partial=True,
         moody=True,
         pace_seconds=6.0,
-        slow_leases=(0.5, 12.0),
+        slow_leases=(4.0, 12.0),
     ),
     # Whoever was refused is held up before it can say so; meanwhile another is not refused, and waits for the result.
     Theme(

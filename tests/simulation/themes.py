@@ -20,6 +20,7 @@ class Theme(NamedTuple):
     name: str
     rates: Mapping[str, float]  #: Of faults; there are no others.
     gateways: tuple[str, ...] = ()  #: The gateway is one of these; none: any.
+    amounts: tuple[int, ...] = (1, 7, 1_000, 12_990)  #: Of orders.
     partial: bool | None = None  #: Whether parts of amounts can be moved; None: as the seed draws.
     moody: bool | None = None
     skew_seconds: float | None = None
@@ -36,10 +37,11 @@ THEMES: Final = (
         "slow commits at a forgetful gateway",
         MappingProxyType({"commit: slow after": 0.15, "gateway: answer lost": 0.1}),
         gateways=(FORGETS_SOON, FORGETS_SOON, BLIND_FORGETS_SOON),
+        amounts=(12_990,),  # Of which one part can be moved twice.
         partial=True,
         moody=True,
         pace_seconds=6.0,
-        slow_leases=(4.0, 12.0),
+        slow_leases=(8.0, 14.0),
     ),
     # Whoever was refused is held up before it can say so; meanwhile another is not refused, and waits for the result.
     Theme(

@@ -168,7 +168,7 @@ class World:
 
     def place(self, order_id: str) -> None:
         """Place an order, and perhaps authorize its payment."""
-        amount = self.random.choice((1, 7, 1_000, 12_990))
+        amount = self.random.choice(self.setting.theme.amounts)
         paid = self.random.random()
         if paid < 0.05:
             self.platform.place(order_id, amount, method_name="Cash", status=PaymentStatus.PENDING)

@@ -31,6 +31,7 @@ from simulation.world import World
 
 REST_SECONDS_MAX = 3 * 3600.0
 LOOK_SECONDS_MAX = 600
+WATCH_SECONDS_MAX = 60
 ORDERS_MAX = 12
 ORDERS_OPEN_MAX = 3
 """How many orders, the latest ones, are of interest at a time."""
@@ -211,6 +212,10 @@ class _Life:
                 await self._ask(lambda engine, order_id=order_id: engine.refresh(world.store_id, order_id))
         await self._come_to_rest()
         await self._pass(20.0)
+        for _ in range(WATCH_SECONDS_MAX // 5):  # What was held up for long may have happened only now.
+            if all(len(watcher.seen) == len(world.auditor.events()) for watcher in self.watchers):
+                return
+            await self._pass(5.0)
 
     async def _come_to_rest(self) -> None:
         world = self.world

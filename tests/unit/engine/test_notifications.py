@@ -308,6 +308,21 @@ async def test_hint_outlives_our_own_change_while_the_gateway_is_down(tmp_path):
 
 
 @in_virtual_time
+async def test_hint_outlives_a_change_of_the_order_while_the_gateway_is_down(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.capture()
+        here.gateway.console(Action.REFUND, "1")
+        here.platform.change("1", total_minor=9_000)
+        here.gateway.faults.choose = lambda call: UNAVAILABLE if call == "snapshot" else None
+        await here.notify()
+        await asyncio.sleep(0.5)  # The look has read the order, and found the gateway down.
+        here.gateway.faults.choose = None
+        await asyncio.sleep(120)
+        assert await here.status() is PaymentStatus.REFUNDED
+
+
+@in_virtual_time
 async def test_message_ids_are_forgotten_after_their_time(tmp_path):
     policy = EnginePolicy(discovery_seconds=0, poll_seconds=3600, notification_memory_days=1)
     async with world(tmp_path, policy=policy) as here:

@@ -113,7 +113,7 @@ class Refresh:
             await self._follow_gateway(store, key, cause)
         since = await self._context.storage.list_events(key, before.version, 100)
         events = [event for event in since if event.type not in INCIDENTAL]  # A write to the store is no news of this.
-        if not events:
+        if all(event.type is EventType.ORDER_CHANGED for event in events):  # Of the payment itself, no news.
             await self._context.storage.change(key, lambda work: self._ledger.plan_next_look(work, before))
         return events
 
@@ -159,7 +159,7 @@ class Refresh:
                 before=payment.status,
                 cause=cause,
                 message=message,
-                looked=looked,
+                looked=None if changed.ours else looked,  # With ours, the gateway is still to be looked at.
             )
         self._note_platform_status(work, payment, order)
         return payment

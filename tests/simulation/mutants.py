@@ -219,7 +219,7 @@ def _() -> Patches:
     yield patch.object(Attempts, "_reconcile", reconcile)
 
 
-@mutant("lease not checked when an outcome is written", within=600)
+@mutant("lease not checked when an outcome is written", within=200)
 def _() -> Patches:
     original = Ledger.finish
 
@@ -266,7 +266,7 @@ def _() -> Patches:
     yield patch.object(attempts, "gateway_request", request)
 
 
-@mutant("no trace taken for a failure", within=300)
+@mutant("no trace taken for a failure", within=100)
 def _() -> Patches:
     original = Attempts.look_up
 
@@ -292,7 +292,7 @@ def _() -> Patches:
     yield patch.object(Recovery, "_too_late_to_repeat", lambda *_: False)
 
 
-@mutant("worker sends although it stood still beyond its lease", within=600)
+@mutant("worker sends although it stood still beyond its lease", within=200)
 def _() -> Patches:
     yield patch.object(Actions, "_still_ours", lambda *_: True)
 
@@ -337,7 +337,7 @@ def _() -> Patches:
     yield patch.object(Notifications, "_look", look)
 
 
-@mutant("acknowledged notification forgotten", within=300)
+@mutant("acknowledged notification forgotten", within=100)
 def _() -> Patches:
     async def remember(self: Notifications, store_id: str, notification: Any) -> list[Any]:
         storage = self._context.storage
@@ -348,6 +348,18 @@ def _() -> Patches:
         return [actions.PaymentKey(store_id, order_id) for order_id in orders]
 
     yield patch.object(Notifications, "_remember", remember)
+
+
+@mutant("look taken for answered by the order alone", within=200)
+def _() -> Patches:
+    original = Ledger.change
+
+    def change(self: Ledger, work: PaymentWork, payment: Payment, event_type: Any, **options: Any) -> Payment:
+        if event_type is EventType.ORDER_CHANGED:
+            options["looked"] = work.known()
+        return original(self, work, payment, event_type, **options)
+
+    yield patch.object(Ledger, "change", change)
 
 
 @mutant("out-of-order snapshot accepted", within=300)

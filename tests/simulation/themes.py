@@ -69,7 +69,7 @@ THEMES: Final = (
         partial=True,
         pace_seconds=4.0,
         weights=MappingProxyType(
-            {"act": 10, "change": 60, "console": 60, "look": 20, "storm": 0}
+            {"act": 10, "change": 60, "console": 60, "look": 60, "storm": 0}
             | dict.fromkeys(("double click", "ask twice", "burst", "repeat", "refresh", "notify", "freeze"), 1)
         ),
     ),

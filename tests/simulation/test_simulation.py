@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulation.simulate import simulate
+from simulation.themes import THEMES, theme_of
 
 SEEDS = range(16)
 
@@ -34,6 +35,10 @@ def test_a_seed_is_the_same_story_in_another_process(hash_seed):
         timeout=60,
     )
     assert other.stdout.strip() == simulate(7).digest
+
+
+def test_every_theme_is_drawn_soon():
+    assert {theme_of(seed).name for seed in range(60)} >= {theme.name for theme in THEMES}
 
 
 def test_worlds_are_full_of_mishaps():

@@ -213,7 +213,8 @@ class _Life:
         await self._come_to_rest()
         await self._pass(20.0)
         for _ in range(WATCH_SECONDS_MAX // 5):  # What was held up for long may have happened only now.
-            if all(len(watcher.seen) == len(world.auditor.events()) for watcher in self.watchers):
+            seen = all(len(watcher.seen) == len(world.auditor.events()) for watcher in self.watchers)
+            if seen and world.auditor.at_rest():
                 return
             await self._pass(5.0)
 

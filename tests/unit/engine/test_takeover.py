@@ -304,3 +304,23 @@ async def test_engines_share_the_store_updates_and_the_schedule(tmp_path):
         await asyncio.sleep(40)
         assert [order_id for call, order_id in here.platform.calls if call == "apply_status"] == ["1"]
         assert here.asked("snapshot").count("2") == 2
+
+
+@in_virtual_time
+async def test_intent_that_was_taken_over_before_its_commit_was_heard_of_is_not_sent_by_its_first_worker(tmp_path):
+    async with world(tmp_path, started=False) as here:
+        here.authorized()
+        await here.view()
+        change = here.storage.change
+
+        async def heard_of_late(key, body, *, request_id="", operation_id=""):
+            if not request_id:
+                return await change(key, body, operation_id=operation_id)
+            await change(key, body, request_id=request_id)  # It holds, and its answer is lost.
+            await change(key, lambda work: work.save_operation(replace(work.operation, lease_id="another's")))
+            return await change(key, body, request_id=request_id)
+
+        here.storage.change = heard_of_late
+        result = await here.capture()
+        assert result.operation.state is OperationState.UNKNOWN
+        assert here.asked("capture") == []

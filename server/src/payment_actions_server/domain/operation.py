@@ -77,6 +77,10 @@ class Operation:
     lease_expire_time: datetime | None = None
     next_check_time: datetime | None = None  #: None once it is settled.
 
+    def held_at(self, now: datetime) -> bool:
+        """Tell whether somebody works on it: nobody else may take it over before the lease has run out."""
+        return self.lease_expire_time is not None and self.lease_expire_time > now
+
     def same_request(self, request: ActionRequest) -> bool:
         """Tell whether ``request`` asks for what this operation does."""
         same_target = (self.store, self.order_id, self.action) == (

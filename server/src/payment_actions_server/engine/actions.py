@@ -109,7 +109,8 @@ class Actions:
     def _start(self, work: PaymentWork, request: ActionRequest, operation_id: str) -> _Started:
         payment, known = work.payment, work.asked
         if known is not None:
-            return _Started(known.answer_to(request), payment, new=known.operation_id == operation_id)
+            # Ours if a first run of this very transaction made it, and nobody has taken it over since.
+            return _Started(known.answer_to(request), payment, new=known.lease_id == operation_id)
         self._context.store(request.store)
         if payment is None:
             raise _Unseen
@@ -179,7 +180,9 @@ class Actions:
     async def _carry_through(self, started: _Started) -> ActionResult:
         operation, payment = started.operation, started.payment
         assert payment is not None
-        if not self._still_ours(operation):
+        if not operation.held_at(self._context.clock.now()):
+            # Somebody may have taken it over while its intent was on its way to the disk, and ended it so long ago that
+            # the gateway would take our call for a new one.
             return await self.result_of(operation)
         store = self._context.store(operation.store)
         outcome, refusal = await self._attempts.send(store, payment, operation, first=True)
@@ -200,14 +203,6 @@ class Actions:
         if result.operation.state is OperationState.FAILED and refusal is not None:
             raise _nothing_happened(refusal, operation)
         return result
-
-    def _still_ours(self, operation: Operation) -> bool:
-        """Tell whether nobody can have taken the operation over while its intent was on its way to the disk.
-
-        Whoever did may have ended it so long ago that the gateway would take our call for a new one.
-        """
-        assert operation.lease_expire_time is not None
-        return operation.lease_expire_time > self._context.clock.now()
 
 
 def _nothing_happened(refusal: NotExecuted, operation: Operation) -> PaymentActionsError:

@@ -46,7 +46,7 @@ class Recovery:
                 return None
             if operation.lease_id == lease_id:
                 return operation  # Claimed by a first run of this very transaction.
-            if self._held(operation) or operation.next_check_time != due.next_check_time:
+            if operation.held_at(self._context.clock.now()) or operation.next_check_time != due.next_check_time:
                 return None  # Another replica was faster.
             return self._lease(work, replaced(operation, checks=operation.checks + 1), lease_id)
 
@@ -63,7 +63,7 @@ class Recovery:
 
         def claim(work: PaymentWork) -> tuple[Operation, datetime | None] | None:
             operation = work.operation
-            if operation is None or self._held(operation):
+            if operation is None or operation.held_at(self._context.clock.now()):
                 return None
             return self._lease(work, operation, lease_id), operation.next_check_time
 
@@ -71,10 +71,6 @@ class Recovery:
         if claimed is not None:
             operation, check_by = claimed
             await self._settle(operation, cause, may_send=False, check_by=check_by)
-
-    def _held(self, operation: Operation) -> bool:
-        expire_time = operation.lease_expire_time
-        return expire_time is not None and expire_time > self._context.clock.now()
 
     def _lease(self, work: PaymentWork, operation: Operation, lease_id: str) -> Operation:
         now = self._context.clock.now()
@@ -139,7 +135,7 @@ class Recovery:
             work.save_operation(again)
 
         await self._context.storage.change(_key(operation), body)
-        if not self._held(again):
+        if not again.held_at(self._context.clock.now()):
             raise LeaseLost(operation.operation_id)  # While we wrote that.
         return again
 

@@ -63,7 +63,7 @@ class StoreUpdates:
         return Claimed(claimed, work.known())
 
     def has_room(self, store_id: str) -> bool:
-        """Tell whether a write more can be delivered at once: a platform is never given more at a time than a batch."""
+        """Tell whether fewer writes than a batch are under way: what comes on top is left to the loop."""
         return self._under_way[store_id] < self._context.policy.batch_max
 
     async def deliver(self, found: "Claimed") -> None:

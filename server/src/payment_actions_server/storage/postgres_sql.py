@@ -9,7 +9,7 @@ from payment_actions_server.storage.rows import (
     EVENT,
     OPERATION,
     OPERATION_CHANGES,
-    PAYMENT,
+    PAYMENT_CHANGES,
     STORE_UPDATE,
     Row,
     event_row,
@@ -50,14 +50,13 @@ def _assignments(names: Iterable[str], source: str) -> str:
 _HELD: Final = "(w.store, w.order_id) IN (SELECT store, order_id FROM held)"
 # Written as no index has it (``state || ''``): by their ids operations are found quicker.
 _IN_FLIGHT: Final = ", ".join(f"'{state}'" for state in sorted(IN_FLIGHT))
-_PAYMENT_CHANGES: Final = [name for name in PAYMENT if name not in ("store", "order_id", "create_time")]
 
 # One statement, and so one transaction: all of what the bodies left of payments that nobody else changed, or nothing.
 # A parameter is an array of a table's rows, all its columns in their order. Foreign keys are checked at its end.
 # ``refused`` makes it fail, by a cast that cannot succeed, where an operation to be saved is in flight no more.
 WRITE: Final = f"""
     WITH changed AS (
-        UPDATE payments p SET {_assignments(_PAYMENT_CHANGES, "w")}, lock_version = p.lock_version + 1
+        UPDATE payments p SET {_assignments(PAYMENT_CHANGES, "w")}, lock_version = p.lock_version + 1
         FROM unnest($1::payments[]) w
         WHERE p.store = w.store AND p.order_id = w.order_id AND p.lock_version = w.lock_version
         RETURNING p.store, p.order_id

@@ -22,6 +22,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 PAYMENT: Final = tuple(field.name for field in fields(Payment))
+PAYMENT_CHANGES: Final = tuple(name for name in PAYMENT if name not in ("store", "order_id", "create_time"))
 OPERATION: Final = tuple(field.name for field in fields(Operation))
 OPERATION_CHANGES: Final = ("state", *OPERATION[OPERATION.index("update_time") :])  #: The rest stands for ever.
 STORE_UPDATE: Final = tuple(field.name for field in fields(StoreUpdate))

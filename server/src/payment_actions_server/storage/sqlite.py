@@ -37,6 +37,7 @@ from payment_actions_server.storage.rows import (
     OPERATION,
     OPERATION_CHANGES,
     PAYMENT,
+    PAYMENT_CHANGES,
     STORE_UPDATE,
     Row,
     event_row,
@@ -308,12 +309,9 @@ def _numbered(sql: str) -> str:
     return sql.replace("$", "?")
 
 
-def _places(names: Sequence[str], start: int = 1) -> str:
-    return ", ".join(f"?{number}" for number in range(start, start + len(names)))
-
-
 def _insert(table: str, names: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({columns(names)}) VALUES ({_places(names)})"
+    places = ", ".join(f"?{number}" for number in range(1, len(names) + 1))
+    return f"INSERT INTO {table} ({columns(names)}) VALUES ({places})"
 
 
 def _assignments(names: Sequence[str], of: Sequence[str]) -> str:
@@ -324,10 +322,9 @@ _RECORD = f"SELECT {RECORD} FROM payments p {RECORD_JOINS} WHERE p.store = ?1 AN
 _BY_REQUEST = _numbered(OPERATION_BY_REQUEST)
 _BY_OPERATION = _numbered(OPERATION_BY_ID)
 
-_KEY: Final = ("store", "order_id")
 _ADD_PAYMENT = _insert("payments", PAYMENT)
 _SAVE_PAYMENT = (
-    f"UPDATE payments SET {_assignments([name for name in PAYMENT if name not in (*_KEY, 'create_time')], PAYMENT)}"
+    f"UPDATE payments SET {_assignments(PAYMENT_CHANGES, PAYMENT)}"
     f" WHERE store = ?1 AND order_id = ?2 AND version = ?{len(PAYMENT) + 1}"
 )
 # Of its own, for it is frequent: SQLite touches the indexes of the columns that a statement names.

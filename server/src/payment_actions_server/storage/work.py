@@ -55,16 +55,9 @@ class PaymentWork:
     @property
     def changed(self) -> bool:
         """Tell whether there is anything to write."""
-        return (
-            bool(self.new_references)
-            or (self.payment, self.store_update, self.added_operation)
-            != (
-                self.found.payment,
-                self.found.store_update,
-                None,
-            )
-            or self.saved_operation is not None
-        )
+        if self.new_references or self.added_operation or self.saved_operation:
+            return True
+        return (self.payment, self.store_update) != (self.found.payment, self.found.store_update)
 
     def number_events(self, insert: Callable[[Event], int | None]) -> None:
         """Give each event the sequence that its insertion returned."""

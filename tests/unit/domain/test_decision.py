@@ -127,6 +127,14 @@ def test_buyer_never_pays_more_than_the_order_says(payment_in, total):
     assert "40.00 USD is captured already" in message(decision, "CAPTURE")
 
 
+def test_where_all_that_is_known_is_returned_only_a_look_is_offered(payment_in):
+    payment = payment_in("PARTIALLY_REFUNDED", captured_minor=4_000, refunded_minor=4_000)
+    decision = decide(payment, None, Terms(THEN, partial_capture=True, partial_refund=True))
+    assert offers(decision) == {"REFRESH": 0}
+    assert reasons(decision) == dict.fromkeys({"CAPTURE", "VOID", "REFUND"}, "ACTION_NOT_AVAILABLE")
+    assert "40.00 USD, is returned. Refresh to see whether that was all." in message(decision, "REFUND")
+
+
 # -- What it says to people ------------------------------------------------------------------------------------------
 
 

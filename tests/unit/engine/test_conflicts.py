@@ -184,3 +184,40 @@ async def test_notification_of_the_conflicting_change_comes_first_or_last_alike(
 
 async def _lost():
     raise TimeoutError("no answer")
+
+
+@pytest.mark.parametrize(
+    ("captured_elsewhere", "status"),
+    [(TOTAL - 4_000, PaymentStatus.PARTIALLY_REFUNDED), (0, PaymentStatus.REFUNDED)],
+)
+@in_virtual_time
+async def test_refund_of_all_that_is_known_is_not_called_all_before_the_gateway_says_so(
+    tmp_path, captured_elsewhere, status
+):
+    async with world(tmp_path, partial=True) as here:
+        here.authorized()
+        await here.capture(amount_minor=4_000)
+        if captured_elsewhere:
+            here.gateway.console(Action.CAPTURE, "1", captured_elsewhere)
+        result = await here.refund()
+        payment = result.view.payment
+        assert (result.operation.state, payment.refunded_minor) == (OperationState.SUCCEEDED, 4_000)
+        assert payment.status is PaymentStatus.PARTIALLY_REFUNDED
+        assert {offer.action for offer in result.view.decision.offers} == {Action.REFRESH}
+        await asyncio.sleep(5)
+        payment = (await here.view()).payment
+        assert (payment.status, payment.captured_minor, payment.anomaly) == (status, 4_000 + captured_elsewhere, "")
+        assert await here.offered() == ({Action.REFUND} if captured_elsewhere else set())
+
+
+@in_virtual_time
+async def test_refund_of_all_that_is_known_is_looked_at_until_the_gateway_can_be_asked(tmp_path):
+    async with world(tmp_path, partial=True) as here:
+        here.authorized()
+        await here.capture(amount_minor=4_000)
+        here.gateway.faults.inject("snapshot", UNAVAILABLE, times=3)
+        await here.refund()
+        await asyncio.sleep(5)
+        assert await here.status() is PaymentStatus.PARTIALLY_REFUNDED
+        await asyncio.sleep(600)
+        assert await here.status() is PaymentStatus.REFUNDED

@@ -132,22 +132,28 @@ def _judge(payment: Payment, operation: Operation | None, terms: Terms, action: 
         what = payment.under_way.lower()
         why = f"A {what} that was not started here is under way at the gateway. Refresh to see its result."
         return Refusal(action, ErrorReason.OPERATION_IN_FLIGHT, why)
-    if action not in offered(payment.status):
-        return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, _status_message(payment, action))
-    immediate = terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE
-    if immediate and payment.status is PaymentStatus.AUTHORIZED:
-        why = "The store captures at once and the capture's result has not reached us. Refresh to see it."
-        return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, why)
-    if action is Action.CAPTURE and (obstacle := _order_bars_capture(payment, terms)):
+    if obstacle := _obstacle(payment, terms, action):
         return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, obstacle)
     return _offer(payment, terms, action)
+
+
+def _obstacle(payment: Payment, terms: Terms, action: Action) -> str | None:
+    """Return why the payment, as it stands, does not offer ``action``, or None when it does."""
+    if action not in offered(payment.status):
+        return _status_message(payment, action)
+    if payment.refund_unconfirmed:
+        shown = format_amount(payment.refunded_minor, payment.currency_code)
+        return f"All that is known to be collected, {shown}, is returned. Refresh to see whether that was all."
+    if payment.status is PaymentStatus.AUTHORIZED and terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE:
+        return "The store captures at once and the capture's result has not reached us. Refresh to see it."
+    return _order_bars_capture(payment, terms) if action is Action.CAPTURE else None
 
 
 def _judge_refresh(payment: Payment, operation: Operation | None, terms: Terms) -> Offer | Refusal:
     waiting = payment.status is PaymentStatus.PENDING or (
         payment.status is PaymentStatus.AUTHORIZED and terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE
     )
-    if operation or payment.under_way or waiting:
+    if operation or payment.under_way or payment.refund_unconfirmed or waiting:
         effect = "Asks the gateway what is true and updates the order; moves no money."
         return Offer(Action.REFRESH, 0, payment.currency_code, partial=False, effect=effect)
     why = f"Nothing is open: the payment is {payment.status} and no result is awaited."

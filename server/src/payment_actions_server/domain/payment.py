@@ -88,6 +88,15 @@ class Payment:
         """Return authorized, captured, refunded."""
         return self.authorized_minor, self.captured_minor, self.refunded_minor
 
+    @property
+    def refund_unconfirmed(self) -> bool:
+        """Tell whether all that is known to be collected is returned, and whether that is all is not known.
+
+        Part of the authorization was never collected here, but somebody may have done so elsewhere, untold: only the
+        gateway's snapshot can say that nothing is left to return.
+        """
+        return self.status is PaymentStatus.PARTIALLY_REFUNDED and self.refunded_minor >= self.captured_minor
+
     def done_minor(self, action: Action) -> int:
         """Return how much ``action`` has achieved so far: what is captured, or refunded."""
         return {Action.CAPTURE: self.captured_minor, Action.REFUND: self.refunded_minor}.get(action, 0)
@@ -240,7 +249,7 @@ def _captured(payment: Payment, captured_minor: int) -> PaymentStatus:
 
 
 def _refunded(payment: Payment, refunded_minor: int) -> PaymentStatus:
-    whole = refunded_minor >= payment.captured_minor
+    whole = refunded_minor >= payment.captured_minor >= payment.authorized_minor  # Else see `refund_unconfirmed`.
     return PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED
 
 

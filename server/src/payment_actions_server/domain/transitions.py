@@ -31,7 +31,7 @@ MOVES: Final = (
     Move(_S.PARTIALLY_CAPTURED, _S.CAPTURED, Action.CAPTURE),
     Move(_S.PARTIALLY_CAPTURED, _S.CAPTURED, Action.VOID),  # The rest is given up; what was collected stays.
     Move(_S.PARTIALLY_CAPTURED, _S.PARTIALLY_REFUNDED, Action.REFUND),
-    Move(_S.PARTIALLY_CAPTURED, _S.REFUNDED, Action.REFUND),
+    Move(_S.PARTIALLY_CAPTURED, _S.REFUNDED, None),  # Only the gateway knows whether the rest was ever collected.
     Move(_S.CAPTURED, _S.PARTIALLY_REFUNDED, Action.REFUND),
     Move(_S.CAPTURED, _S.REFUNDED, Action.REFUND),
     Move(_S.PARTIALLY_REFUNDED, _S.REFUNDED, Action.REFUND),

@@ -203,8 +203,9 @@ class Ledger:
     def _record_outcome(self, work: PaymentWork, payment: Payment, operation: Operation, cause: Cause) -> None:
         event_type = EventType.OPERATION_UPDATED if operation.state.in_flight else EventType.OPERATION_ENDED
         done = payment.after(operation) if operation.state is OperationState.SUCCEEDED else payment
-        if operation.state is OperationState.DECLINED:
-            done = self._look_soon(done)  # A refused capture may have taken the authorization with it.
+        if operation.state is OperationState.DECLINED or done.refund_unconfirmed:
+            # A refused capture may have taken the authorization with it; more may have been collected elsewhere.
+            done = self._look_soon(done)
         amount = format_amount(operation.amount_minor, operation.currency_code)
         message = f"{operation.action} of {amount}: {operation.state}"
         details = dict(cause.details) | {

@@ -52,7 +52,8 @@ class EnginePolicy:
         """
         if not payment.ours:
             return None
-        waiting = payment.status is PaymentStatus.PENDING or payment.under_way is not None
+        unsettled = payment.status is PaymentStatus.PENDING or payment.refund_unconfirmed
+        waiting = unsettled or payment.under_way is not None
         if waiting or (
             payment.status is PaymentStatus.AUTHORIZED and terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE
         ):

@@ -9,8 +9,14 @@ SOURCES := server/src adapters/amazon_pay/src adapters/xcart/src clients/python/
 MANIFESTS := pyproject.toml proto/pyproject.toml server/pyproject.toml adapters/amazon_pay/pyproject.toml \
 	adapters/xcart/pyproject.toml clients/python/pyproject.toml
 TESTS ?= tests
+# The web workspace. Node and npm come from a wheel; `npm` finds `node` beside it.
+WEB := clients/web
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --silent --prefix $(WEB)
+WEB_FILES := $(shell find $(WEB) \( -name node_modules -o -name dist -o -name gen \) -prune -o -type f -print)
+# What the server serves, and puts into its wheel.
+WEB_SERVED := server/src/payment_actions_server/console
 
-.PHONY: help demo serve test bench bench-docs lint check proto requirements clean chaos simulate simulate-mutants
+.PHONY: help demo serve test bench bench-docs lint check proto requirements clean web web-check chaos simulate simulate-mutants
 
 help: ## Say what each target does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -29,13 +35,37 @@ proto: $(VENV)/ready ## Generate the stubs from proto/ and check the contract wi
 	@mkdir -p build && $(BIN)/python proto/generate.py image build/contract.binpb
 	@cd proto && ../$(BIN)/buf lint ../build/contract.binpb --config buf.yaml --path payment_actions
 
+# Two steps, so that a change of the code does not install anything anew.
+$(WEB)/node_modules/ready: $(VENV)/ready $(WEB)/package-lock.json $(WEB)/.npmrc
+	@$(NPM) ci
+	@touch $@
+
+build/web/ready: $(WEB)/node_modules/ready $(WEB_FILES) $(wildcard proto/payment_actions/v1/*.proto) proto/generate.py
+	@$(BIN)/python proto/generate.py typescript $(WEB)/src/gen $(WEB)/node_modules/.bin/protoc-gen-es
+	@rm -rf $(WEB)/dist $(WEB)/console/dist $(WEB_SERVED)
+	@$(NPM) run build
+	@$(NPM) run build --workspace=console --if-present
+	@mkdir -p $(WEB_SERVED) build/web
+	@if [ -d $(WEB)/console/dist ]; then cp -R $(WEB)/console/dist/. $(WEB_SERVED)/; fi
+	@cp $(WEB)/dist/embed/payment-actions.js $(WEB_SERVED)/
+	@touch $@
+
+web: build/web/ready ## Build the web client, the <payment-actions> element and the console; put them where the server serves them.
+
+web-check: build/web/ready ## Check clients/web: types, style, tests.
+	@$(NPM) run check
+	@$(NPM) run check --workspace=console --if-present
+	@$(NPM) test
+	@$(NPM) test --workspace=console --if-present
+
 lint: proto ## Check style, types, import layers and the contract.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/lint-imports
 
-test: lint ## Check everything: lint, then all tests. TESTS=path narrows it.
+# TESTS=path is about Python's tests: whoever narrows them has not asked for the web's.
+test: lint web $(if $(filter tests,$(TESTS)),web-check) ## Check everything: lint, the web's checks, then all tests. TESTS=path narrows it.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 bench: $(VENV)/ready ## Measure, as ratios to yardsticks: docs/performance.md. QUICK=1, GROWTH=1 or MINUTES=n: one part of it.
@@ -55,10 +85,10 @@ simulate: $(VENV)/ready ## Live through SEEDS=200 worlds in which everything goe
 simulate-mutants: $(VENV)/ready ## Plant faults in the code, one by one: the simulation must find each.
 	@PYTHONPATH=tests $(BIN)/python -m simulation --mutants
 
-demo: $(VENV)/ready ## Run the whole story on loopback, then keep serving. ONCE=1 ends by itself and says whether all came out right.
+demo: $(VENV)/ready web ## Run the whole story on loopback, then keep serving. ONCE=1 ends by itself and says whether all came out right.
 	@$(BIN)/payment-actions demo $(if $(ONCE),--once)
 
-serve: $(VENV)/ready ## Serve with CONFIG=payment-actions.toml.
+serve: $(VENV)/ready web ## Serve with CONFIG=payment-actions.toml.
 	@$(BIN)/payment-actions serve --config $(or $(CONFIG),payment-actions.toml)
 
 requirements: ## Pin every dependency anew, with hashes, into requirements.lock.
@@ -70,5 +100,5 @@ requirements: ## Pin every dependency anew, with hashes, into requirements.lock.
 		-o requirements.lock
 
 clean: ## Remove all that was made here.
-	rm -rf $(VENV) build dist proto/src .mypy_cache .ruff_cache .hypothesis .import_linter_cache .pytest_cache
+	rm -rf $(VENV) build dist proto/src $(WEB)/node_modules $(WEB)/dist $(WEB)/src/gen $(WEB)/console/dist $(WEB_SERVED) .mypy_cache .ruff_cache .hypothesis .import_linter_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

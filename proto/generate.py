@@ -1,4 +1,4 @@
-"""Generate the Python stubs from the .proto files: at build, into src/, never edited and never committed."""
+"""Generate the stubs from the .proto files: at build, never edited and never committed."""
 
 import importlib.resources
 import os
@@ -46,6 +46,21 @@ def generate() -> None:
     (target / "payment_actions" / "py.typed").touch()
 
 
+def generate_typescript(target: Path, plugin: Path) -> None:
+    """Write the TypeScript messages, and those of Google's that they use, for which no package is published."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    protoc(
+        f"--plugin=protoc-gen-es={plugin}",
+        f"--es_out={target}",
+        "--es_opt=target=ts,import_extension=js",
+        "google/api/field_behavior.proto",
+        "google/rpc/error_details.proto",
+        "google/rpc/status.proto",
+        "google/type/money.proto",
+    )
+
+
 class GenerateStubs(BuildHookInterface[Any]):
     """Hatchling calls this before it packs a wheel, editable ones included."""
 
@@ -56,11 +71,14 @@ class GenerateStubs(BuildHookInterface[Any]):
 
 if __name__ == "__main__":
     # `python generate.py image FILE`: the same contract as one descriptor image, which buf lints and compares.
+    # `python generate.py typescript FOLDER PROTOC_GEN_ES`: what clients/web is built from.
     if sys.argv[1:2] == ["image"]:
         protoc(
             "--include_imports",
             "--include_source_info",
             f"--descriptor_set_out={Path(sys.argv[2]).resolve()}",
         )
+    elif sys.argv[1:2] == ["typescript"]:
+        generate_typescript(Path(sys.argv[2]).resolve(), Path(sys.argv[3]).resolve())
     else:
         generate()

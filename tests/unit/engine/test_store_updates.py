@@ -168,6 +168,35 @@ async def test_late_end_does_not_take_the_lease_of_another(tmp_path):
 
 
 @in_virtual_time
+async def test_of_actions_that_end_together_only_a_batch_goes_on_to_the_store_at_once(tmp_path):
+    policy = EnginePolicy(discovery_seconds=0, batch_max=2)
+    async with world(tmp_path, policy=policy, started=False) as here:
+        here.platform.faults.inject("apply_status", slow(lambda: asyncio.sleep(5)), times=5)
+        orders = [here.authorized(f"{number}") for number in range(5)]
+        await asyncio.gather(*(here.capture(order_id) for order_id in orders))
+        await asyncio.sleep(4)
+        assert len(tries(here)) == 2
+        await asyncio.sleep(2)
+        late = [here.authorized(f"late {number}") for number in range(3)]
+        await asyncio.gather(*(here.capture(order_id) for order_id in late))
+        await asyncio.sleep(1)
+        assert len(tries(here)) == 4, "both places were given back"
+
+
+@in_virtual_time
+async def test_action_that_leaves_nothing_to_write_keeps_no_place(tmp_path):
+    policy = EnginePolicy(discovery_seconds=0, batch_max=1)
+    async with world(tmp_path, policy=policy, started=False) as here:
+        for number in range(2):
+            here.authorized(f"{number}")
+            here.gateway.decline_next(Action.CAPTURE)
+            await here.capture(f"{number}")
+        await here.capture("0")
+        await asyncio.sleep(1)
+        assert tries(here) == ["0"]
+
+
+@in_virtual_time
 async def test_completed_order_is_not_pushed_back(tmp_path):
     async with world(tmp_path) as here:
         here.authorized()

@@ -187,15 +187,22 @@ class Actions:
         store = self._context.store(operation.store)
         outcome, refusal = await self._attempts.send(store, payment, operation, first=True)
 
-        deliver_now = self._store_updates.has_room(operation.store)
+        # Before the commit: of those that commit together only so many go on to the store as it shall meet at once.
+        reserved, claimed = self._store_updates.reserve(operation.store), None
 
         def commit(work: PaymentWork) -> tuple[ActionResult, Claimed | None]:
             ended = self._ledger.finish(work, operation, outcome, cause=Cause(actor=operation.actor, details={}))
             # Claimed with the outcome, in one commit: the store is told at once.
-            claimed = self._store_updates.claim(work, self._context.clock.now()) if deliver_now else None
+            claimed = self._store_updates.claim(work, self._context.clock.now()) if reserved else None
             return ActionResult(ended, self._ledger.view(work)), claimed
 
-        result, claimed = await self._context.storage.change(payment.key, commit, operation_id=operation.operation_id)
+        try:
+            result, claimed = await self._context.storage.change(
+                payment.key, commit, operation_id=operation.operation_id
+            )
+        finally:
+            if reserved and claimed is None:
+                self._store_updates.release(operation.store)
         if claimed is not None:
             self._background.spawn(self._store_updates.deliver(claimed), f"store update of {payment.key}")
         else:

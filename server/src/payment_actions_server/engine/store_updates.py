@@ -48,6 +48,7 @@ class StoreUpdates:
     async def _deliver_one(self, key: PaymentKey, now: datetime) -> None:
         found = await self._context.storage.change(key, lambda work: self.claim(work, now))
         if found is not None:
+            self._under_way[key.store] += 1
             await self.deliver(found)
 
     def claim(self, work: PaymentWork, now: datetime) -> "Claimed | None":
@@ -62,18 +63,26 @@ class StoreUpdates:
         work.put_store_update(claimed)
         return Claimed(claimed, work.known())
 
-    def has_room(self, store_id: str) -> bool:
-        """Tell whether fewer writes than a batch are under way: what comes on top is left to the loop."""
-        return self._under_way[store_id] < self._context.policy.batch_max
+    def reserve(self, store_id: str) -> bool:
+        """Take a place for a write that is still to be claimed; `deliver` gives it back, or `release`.
+
+        :return: False when a batch is under way: what comes on top is left to the loop.
+        """
+        if self._under_way[store_id] >= self._context.policy.batch_max:
+            return False
+        self._under_way[store_id] += 1
+        return True
+
+    def release(self, store_id: str) -> None:
+        """Give a place back."""
+        self._under_way[store_id] -= 1
 
     async def deliver(self, found: "Claimed") -> None:
-        """Write a claimed status to the store, and note what came of it."""
-        store_id = found.payment.store
-        self._under_way[store_id] += 1
+        """Write a claimed status to the store, and note what came of it. Its place is taken already."""
         try:
             await self._deliver(*found)
         finally:
-            self._under_way[store_id] -= 1
+            self.release(found.payment.store)
 
     async def _deliver(self, claimed: StoreUpdate, payment: Payment) -> None:
         key, store = payment.key, self._context.store(claimed.store)

@@ -238,6 +238,8 @@ class _Campaign:
             "attempts without an answer": load.told["unanswered"],
             "of these without one in time": sum(each.reason == "DEADLINE_EXCEEDED" for each in record.attempts),
             "orders whose client gave up": load.given_up,
+            "batches": load.batches,
+            "times that a batch was taken up again": load.batches_resumed,
             "refreshes": load.refreshes,
             "events": sum(map(len, record.events.values())),
             "times that a watcher went on elsewhere": load.switches,

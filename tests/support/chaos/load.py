@@ -12,17 +12,16 @@ from typing import Any
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_client import (
     AsyncClient,
-    GatewayThrottled,
-    GatewayUnavailable,
-    OperationInFlight,
     PaymentActionsError,
-    PlatformUnavailable,
     RetryPolicy,
+    action_item,
     in_flight,
 )
 from payment_actions_server.demo.checkout import Checkout, PlacedOrder
+from support.chaos.batch import Batch
+from support.chaos.heard import Heard, heard_error, heard_of
 from support.chaos.plan import OrderPlan, orders
-from support.chaos.record import Attempt, Key, Order, Record, Told, Watched
+from support.chaos.record import Attempt, Key, Order, Record, Watched
 from support.chaos.stage import ChaosStage
 
 CALL_SECONDS_MAX = 4.0
@@ -56,6 +55,8 @@ class Load:
         self.retries = 0
         self.refreshes = 0
         self.switches = 0  #: Times that a watcher went on at another replica.
+        self.batches = 0
+        self.batches_resumed = 0  #: Connections that took up a batch again.
         self.told: Counter[str] = Counter()
 
     async def work(self, clients: int) -> None:
@@ -88,6 +89,10 @@ class Load:
         """Return a replica's number, another than ``but`` if there is one."""
         numbers = [number for number in range(len(self._clients)) if number != but] or [0]
         return random.choice(numbers)
+
+    def client(self, number: int) -> AsyncClient:
+        """Return a replica's client."""
+        return self._clients[number]
 
     async def ask(self, act: Act, random: Random) -> Any:
         """Ask something that moves nothing, of one replica after the other, until it is answered."""
@@ -134,33 +139,30 @@ class Load:
             try:
                 answer = await getattr(self._clients[number], action.lower())(*key, **options)
             except PaymentActionsError as error:
-                told = _heard(error)
-                mine = error.metadata.get("operation_id", "") if told is Told.NEVER_HAPPENED else ""
-                facts = {"reason": error.reason or error.code.name, "message": error.message, "operation_id": mine}
-                clear = told is not Told.UNANSWERED and not isinstance(error, _PASSING)
-                clear = clear and not (patient and isinstance(error, OperationInFlight))
-                clear = clear or told is Told.NEVER_HAPPENED
-                operation = None
+                heard = heard_error(error, patient=patient)
             else:
-                told, clear, operation = Told.OPERATION, True, answer.operation
-                facts = {"operation_id": operation.operation_id, "state": _state(operation)}
-            self.told[told] += 1
-            self._record.attempts.append(
-                Attempt(
-                    key=key,
-                    request_id=request_id,
-                    action=action,
-                    replica=number,
-                    begin=begin,
-                    end=time.time(),
-                    told=told,
-                    **facts,
-                )
-            )
-            if clear:
-                return operation
+                heard = heard_of(answer.operation)
+            self.note(key, request_id, action, number, begin, heard)
+            if heard.clear:
+                return heard.operation
             await asyncio.sleep(random.uniform(0.2, 1.2))
         return None
+
+    def note(self, key: Key, request_id: str, action: str, replica: int, begin: float, heard: Heard) -> None:
+        """Take note of one attempt."""
+        self.told[heard.told] += 1
+        self._record.attempts.append(
+            Attempt(
+                key=key,
+                request_id=request_id,
+                action=action,
+                replica=replica,
+                begin=begin,
+                end=time.time(),
+                told=heard.told,
+                **heard.facts,
+            )
+        )
 
     async def settled(self, key: Key, operation: pb.Operation | None, random: Random) -> pb.Operation | None:
         """Look at an operation until it has its final state, but no longer than somebody at a screen would."""
@@ -210,21 +212,6 @@ class Load:
             self.switches += 1
 
 
-_PASSING = (GatewayThrottled, GatewayUnavailable, PlatformUnavailable)
-
-
-def _heard(error: PaymentActionsError) -> Told:
-    if not error.reason:
-        return Told.UNANSWERED
-    if isinstance(error, _PASSING) and "operation_id" in error.metadata:
-        return Told.NEVER_HAPPENED
-    return Told.NOTHING_STARTED
-
-
-def _state(operation: pb.Operation) -> str:
-    return pb.OperationState.Name(operation.state).removeprefix("OPERATION_STATE_")
-
-
 class _Life:
     """One order, from the checkout through its scenario."""
 
@@ -239,20 +226,24 @@ class _Life:
 
     async def live(self) -> None:
         """Place the order and do what its scenario says."""
+        self._order, self._placed = await self._place()
+        await getattr(self, "_" + self._plan.scenario.replace(", ", "_").replace(" ", "_"))()
+
+    async def _place(self) -> tuple[Order, PlacedOrder]:
         at_once = self._plan.store == "outlet"
         late = self._plan.scenario == "late authorization"
         status = "P" if at_once else "Q" if late else "A"
-        self._placed = await asyncio.to_thread(
+        placed = await asyncio.to_thread(
             self._checkout.order, self._plan.amount, status=status, asynchronous=late, capture_now=at_once
         )
-        self._order = Order(
-            key=Key(self._placed.store, self._placed.order_id),
-            order_reference=self._placed.order_reference,
+        order = Order(
+            key=Key(placed.store, placed.order_id),
+            order_reference=placed.order_reference,
             scenario=f"{self._plan.scenario} (order {self._plan.number} of the plan)",
             captured_at_checkout=at_once,
         )
-        self._load.placed(self._order, self._placed.authorization)
-        await getattr(self, "_" + self._plan.scenario.replace(", ", "_").replace(" ", "_"))()
+        self._load.placed(order, placed.authorization)
+        return order, placed
 
     # -- Scenarios --------------------------------------------------------------------------------------------------
 
@@ -292,6 +283,34 @@ class _Life:
         # Amazon itself would not mind if one of these were made twice.
         parts = self._random.randint(2, 3)
         await asyncio.gather(*(self._done("REFUND", amount=PART, patient=True) for _ in range(parts)))
+
+    async def _batch(self) -> None:
+        """Capture several orders in one run, void some, and return two parts of each: all in streams that break off."""
+        more = [await self._place() for _ in range(self._random.randint(2, 4))]
+        keys = [self._order.key, *(order.key for order, _ in more)]
+        voided = keys.pop() if self._random.random() < 0.5 else None
+        items = [self._item(key, "capture") for key in keys]
+        if voided:
+            items.append(self._item(voided, "void"))
+        await self._run(items)
+        await self._run([self._item(key, "refund", amount=PART, currency_code="EUR") for key in keys * 2])
+
+    def _item(self, key: Key, word: str, **options: Any) -> pb.ActionItem:
+        request_id = self._new_request(word)
+        if "amount" in options:
+            self._load.amounts[request_id] = options["amount"]
+        return action_item(*key, pb.Action.Value(f"ACTION_{word.upper()}"), request_id=request_id, **options)
+
+    async def _run(self, items: list[pb.ActionItem]) -> None:
+        """Run a batch, perhaps twice at once: somebody else has the same list, with the same request ids."""
+        self._random.shuffle(items)
+        if self._random.random() < 0.3:
+            items.append(items[0])
+        times = 2 if self._random.random() < 0.3 else 1
+        batches = [Batch(self._load, items, Random(self._random.getrandbits(32))) for _ in range(times)]
+        await asyncio.gather(*(batch.run() for batch in batches))
+        for operation in batches[0].operations:
+            await self._load.settled(Key(operation.store, operation.order_id), operation, self._random)
 
     async def _late_authorization(self) -> None:
         key = self._order.key

@@ -28,6 +28,7 @@ SCENARIOS = {
     "capture, partial refunds": 4,
     "late authorization": 2,
     "captured elsewhere": 1,
+    "batch": 3,
 }
 # And for those that the checkout captures.
 AT_ONCE = {"refund": 2, "partial refunds": 3}

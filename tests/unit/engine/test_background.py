@@ -9,7 +9,7 @@ from support.world import world
 
 from payment_actions_server.engine import Backoff
 from payment_actions_server.engine.background import Background
-from payment_actions_server.plugins import OperationState
+from payment_actions_server.plugins import OperationState, PaymentStatus
 from payment_actions_server.plugins.fakes import HANG, LOSE_ANSWER, slow, slow_answer
 from payment_actions_server.storage import StorageUnavailable
 
@@ -163,6 +163,30 @@ async def test_storage_that_fails_again_and_again_is_not_hammered(tmp_path):
         here.storage._next_group = next_group
         await asyncio.sleep(60)
         assert (await here.operation(result)).state is OperationState.SUCCEEDED
+
+
+@in_virtual_time
+async def test_storage_that_takes_no_store_update_is_not_hammered(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.view()
+        here.platform.faults.down = True
+        await here.capture()
+        await asyncio.sleep(0.5)
+        here.platform.faults.down = False
+        next_group, tries = here.storage._next_group, []
+
+        async def fail(run):
+            tries.append(here.clock.now())
+            await asyncio.sleep(0.01)  # Else time would stand still for ever while it is hammered.
+            raise StorageUnavailable("disk full")
+
+        here.storage._next_group = fail
+        await asyncio.sleep(10)
+        assert 0 < len(tries) <= 10
+        here.storage._next_group = next_group
+        await asyncio.sleep(60)
+        assert here.platform.order("1").status is PaymentStatus.CAPTURED
 
 
 def test_backoff_doubles_up_to_its_bound_give_or_take_a_fifth():

@@ -1,6 +1,7 @@
 """A notification is a hint to look: durable once it is answered, and its content moves nothing."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from support.virtual_time import in_virtual_time
@@ -297,6 +298,22 @@ async def test_hint_outlives_our_own_change_while_the_gateway_is_down(tmp_path):
     async with world(tmp_path, partial=True) as here:
         here.authorized()
         await here.capture()
+        here.gateway.console(Action.REFUND, "1", 5_000)
+        here.gateway.faults.choose = lambda call: UNAVAILABLE if call == "snapshot" else None
+        await here.notify()
+        await asyncio.sleep(10)  # By now the look was put off.
+        await here.refund(amount_minor=1_000)
+        here.gateway.faults.choose = None
+        await asyncio.sleep(120)
+        assert (await here.view()).payment.refunded_minor == 6_000
+
+
+@in_virtual_time
+async def test_hint_outlives_our_own_change_long_after_the_authorizations_end(tmp_path):
+    async with world(tmp_path, partial=True) as here:
+        here.authorized(expire_time=here.clock.now() + timedelta(minutes=1))
+        await here.capture()
+        await asyncio.sleep(600)
         here.gateway.console(Action.REFUND, "1", 5_000)
         here.gateway.faults.choose = lambda call: UNAVAILABLE if call == "snapshot" else None
         await here.notify()

@@ -284,7 +284,7 @@ class Ledger:
         terms = context.store(payment.store).terms
         planned = context.policy.next_look(payment, terms, now, context.random, refreshes)
         expiry = payment.authorization_expire_time
-        if due is None or answered or (expiry is not None and due > expiry):
+        if due is None or answered or (expiry is not None and due == context.policy.expired(expiry)):
             return planned  # What becomes of an authorization is no longer of interest once it is used.
         return min(due, planned or due)
 

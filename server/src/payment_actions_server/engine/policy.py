@@ -60,6 +60,9 @@ class EnginePolicy:
             return now + self.refresh.after(refreshes, random)
         open_statuses = (PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED)
         if payment.status in open_statuses and payment.authorization_expire_time is not None:
-            expired = payment.authorization_expire_time + timedelta(seconds=self.expiry_margin_seconds)
-            return max(expired, now + self.refresh.after(refreshes, random))
+            return max(self.expired(payment.authorization_expire_time), now + self.refresh.after(refreshes, random))
         return None
+
+    def expired(self, expire_time: datetime) -> datetime:
+        """Return when to look what became of an authorization that runs out at ``expire_time``."""
+        return expire_time + timedelta(seconds=self.expiry_margin_seconds)

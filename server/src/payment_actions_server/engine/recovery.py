@@ -35,7 +35,7 @@ class Recovery:
         for operation, result in zip(due, results, strict=True):
             if isinstance(result, BaseException):
                 log.error("recovery failed", operation_id=operation.operation_id, exc_info=result)
-        return len(due) == limit
+        return len(due) == limit and None in results  # Where all failed, time must pass.
 
     async def _recover(self, due: Operation) -> None:
         lease_id = self._context.new_id()

@@ -43,13 +43,15 @@ class StoreUpdates:
         for key, result in zip(due, results, strict=True):
             if isinstance(result, BaseException):
                 log.error("store update failed", store=key.store, order_id=key.order_id, exc_info=result)
-        return bool(due)  # A newer status may have come meanwhile.
+        return True in results  # A newer status may have come meanwhile. Where all failed, time must pass.
 
-    async def _deliver_one(self, key: PaymentKey, now: datetime) -> None:
+    async def _deliver_one(self, key: PaymentKey, now: datetime) -> bool:
+        """Deliver a write; tell whether it was ours to do."""
         found = await self._context.storage.change(key, lambda work: self.claim(work, now))
         if found is not None:
             self._under_way[key.store] += 1
             await self.deliver(found)
+        return found is not None
 
     def claim(self, work: PaymentWork, now: datetime) -> "Claimed | None":
         """Take the payment's write, if it is due and nobody has it; whoever claims it delivers it."""

@@ -79,8 +79,9 @@ chaos: $(VENV)/ready ## Kill, pause and cut off real processes for MINUTES=2, th
 	@GRPC_ENABLE_FORK_SUPPORT=0 PYTHONPATH=tests $(BIN)/python -m support.chaos \
 		--minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED)) $(if $(SQLITE),--sqlite)
 
-simulate: $(VENV)/ready ## Live through SEEDS=200 worlds in which everything goes wrong; SEED=7 tells the story of one.
-	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
+simulate: $(VENV)/ready ## Live through SEEDS=200 worlds, FROM=0 on, in which everything goes wrong; SEED=7 tells the story of one.
+	@PYTHONPATH=tests $(BIN)/python -m simulation \
+		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --first $(or $(FROM),0))
 
 simulate-mutants: $(VENV)/ready ## Plant faults in the code, one by one: the simulation must find each.
 	@PYTHONPATH=tests $(BIN)/python -m simulation --mutants

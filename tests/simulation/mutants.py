@@ -294,7 +294,13 @@ def _() -> Patches:
 
 @mutant("worker sends although it stood still beyond its lease", within=200)
 def _() -> Patches:
-    yield patch.object(Actions, "_still_ours", lambda *_: True)
+    original = Actions._carry_through
+
+    async def carry_through(self: Actions, started: Any) -> Any:
+        endless = self._context.clock.now() + timedelta(days=1)
+        return await original(self, started._replace(operation=replace(started.operation, lease_expire_time=endless)))
+
+    yield patch.object(Actions, "_carry_through", carry_through)
 
 
 @mutant("guessed where an operator is needed", within=100)

@@ -15,6 +15,12 @@ def test_planted_fault_is_found(name):
     assert find(name).seeds, f"{name}: not found within {MUTANTS[name].within} seeds"
 
 
+@pytest.mark.parametrize("name", MUTANTS)
+def test_every_planted_fault_fits_the_code(name):
+    with MUTANTS[name].planted():
+        pass
+
+
 def test_there_is_a_planted_fault_for_each_rule():
     assert len(MUTANTS) >= 18
 

@@ -1,6 +1,7 @@
 """The gateway refuses because the payment is not as we believed: its truth is followed, and ends the operation."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from support.virtual_time import in_virtual_time
@@ -8,7 +9,13 @@ from support.world import TOTAL, world
 
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.plugins import Action, OperationState, PaymentStatus, Snapshot, StateConflict
-from payment_actions_server.plugins.fakes import LOSE_ANSWER, UNAVAILABLE, Fault
+from payment_actions_server.plugins.fakes import (
+    LOSE_ANSWER,
+    UNAVAILABLE,
+    Fault,
+    InMemoryGateway,
+    full_capabilities,
+)
 
 
 def conflict():
@@ -221,3 +228,33 @@ async def test_refund_of_all_that_is_known_is_looked_at_until_the_gateway_can_be
         assert await here.status() is PaymentStatus.PARTIALLY_REFUNDED
         await asyncio.sleep(600)
         assert await here.status() is PaymentStatus.REFUNDED
+
+
+class GivesUpTheRest(InMemoryGateway):
+    """A gateway whose void names no amount: it gives up what is left, also after somebody collected a part."""
+
+    def _carry_out(self, request):
+        if request.action is Action.VOID:
+            request = replace(request, amount_minor=self._find(request.payment).left_minor(Action.VOID, self._clock()))
+        return super()._carry_out(request)
+
+
+@pytest.mark.parametrize("found", ["at once", "by recovery", "though it cannot be asked at first"])
+@in_virtual_time
+async def test_void_of_what_somebody_had_collected_a_part_of_leaves_it_captured(tmp_path, found):
+    async with world(tmp_path, partial=True, started=False) as here:
+        here.gateway = GivesUpTheRest(here.clock.now, capabilities=full_capabilities(partial=True))
+        here.engine = here.replica()
+        await here.engine.start()
+        here.authorized()
+        await here.view()
+        here.gateway.console(Action.CAPTURE, "1", 4_000)
+        if found == "by recovery":
+            here.gateway.faults.inject("void", LOSE_ANSWER)
+        if found == "though it cannot be asked at first":
+            here.gateway.faults.inject("snapshot", UNAVAILABLE)
+        result = await here.void()
+        await asyncio.sleep(60)
+        assert (await here.operation(result)).state is OperationState.SUCCEEDED
+        payment = (await here.view()).payment
+        assert (payment.status, payment.captured_minor, payment.anomaly) == (PaymentStatus.CAPTURED, 4_000, "")

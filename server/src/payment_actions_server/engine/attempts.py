@@ -9,7 +9,7 @@ import structlog
 from payment_actions_server.domain.operation import Operation, Outcome
 from payment_actions_server.domain.payment import Payment, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
-from payment_actions_server.domain.status import Action, OperationState
+from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
 from payment_actions_server.domain.text import keepable
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
@@ -54,7 +54,7 @@ class Attempts:
             return Outcome(state, reason_code=refusal.reason_code, message=str(refusal)), refusal
         except Exception as error:  # noqa: BLE001 - whatever it was, it does not prove that nothing happened
             return self._unknown(operation, error), None
-        return _outcome(result), None
+        return await self._concluded(store, payment, operation, result), None
 
     async def look_up(self, store: Store, payment: Payment, operation: Operation) -> Outcome | None:
         """Return what became of the operation's reference; None when the gateway shows no trace of it."""
@@ -64,7 +64,27 @@ class Attempts:
             return await self._judge_by_snapshot(store, payment, operation, conflict, first=False)
         except Exception as error:  # noqa: BLE001 - not knowing is what UNKNOWN says
             return self._unknown(operation, error)
-        return None if result is None else _outcome(result)
+        return None if result is None else await self._concluded(store, payment, operation, result)
+
+    async def _concluded(self, store: Store, payment: Payment, operation: Operation, result: GatewayResult) -> Outcome:
+        """Return what the gateway's answer proves.
+
+        Of an authorization that is given up a part may have been collected elsewhere, untold, before that: it is looked
+        for first, so that the payment ends as CAPTURED then. Where only whole amounts are captured there is none.
+        """
+        outcome = _outcome(result)
+        gave_up = operation.action is Action.VOID and outcome.state is OperationState.SUCCEEDED
+        if not (gave_up and payment.status is PaymentStatus.AUTHORIZED and store.gateway.capabilities.capture.partial):
+            return outcome
+        try:
+            snapshot = await self.snapshot(store, payment)
+            if snapshot.captured_minor:
+                await self._follow(payment, snapshot, Cause(actor="gateway", details={}), last_look=False)
+        except Exception as error:  # noqa: BLE001 - we could not look
+            self._unknown(operation, error)
+            if store.gateway.capabilities.void.lookup:  # It is asked about again, and then looked at.
+                return outcome._replace(state=OperationState.PENDING, definite=False)
+        return outcome
 
     async def look_for_result(self, store: Store, payment: Payment, operation: Operation) -> Outcome:
         """Return what became of an operation that the gateway accepted, where references cannot be looked up.

@@ -128,7 +128,11 @@ class PaymentGateway(Protocol):
         ...
 
     async def void(self, request: GatewayRequest) -> GatewayResult:
-        """Give up the authorization, or what is left of it. Errors as for `capture`."""
+        """Give up the authorization, or what is left of it. Errors as for `capture`.
+
+        Unless ``capabilities.capture.partial``, SUCCEEDED says too that nothing was collected: raise StateConflict if
+        somebody collected a part before. Where parts can be captured, the engine looks for one.
+        """
         ...
 
     async def refund(self, request: GatewayRequest) -> GatewayResult:

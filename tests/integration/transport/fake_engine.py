@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from payment_actions_server.domain.decision import Offer, Terms, decide
@@ -13,8 +13,10 @@ from payment_actions_server.domain.payment import Payment
 from payment_actions_server.domain.snapshot import GatewayReference
 from payment_actions_server.domain.status import Action, CaptureMode, OperationState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
-from payment_actions_server.engine import ActionResult, Page, PaymentQuery, PaymentView
+from payment_actions_server.engine import ActionResult, Overview, Page, PaymentQuery, PaymentView
+from payment_actions_server.engine.view import DailyTotal, StoreState
 from payment_actions_server.plugins import Notification, NotificationKind
+from payment_actions_server.storage import Expiring, Waiting
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123_456, tzinfo=UTC)
 OPERATION_ID = "01k0m7v4x2q8r6t3y9z5b1c7d4"
@@ -95,7 +97,7 @@ class FakeEngine:
     finished: list[str] = field(default_factory=list)  #: Orders whose actions ended.
     running: int = 0
     running_max: int = 0
-    events: list[Event | None] = field(default_factory=lambda: [EVENT])
+    events: list[Event | int] = field(default_factory=lambda: [EVENT])
     watching: int = 0
     notification_error: BaseException | None = None
     counts_error: BaseException | None = None
@@ -145,15 +147,30 @@ class FakeEngine:
         await self._answer(operation_id, store, operation_id, state, reason, actor)
         return ActionResult(replace(OPERATION, state=state), view())
 
+    async def overview(self, store: str | None, days: int) -> Overview:
+        await self._answer("", store, days)
+        return Overview(
+            stores=[
+                StoreState("shop", CaptureMode.AUTHORIZE_THEN_CAPTURE, ""),
+                StoreState("broken", None, "It is broken."),
+            ],
+            daily_totals=[DailyTotal(date(2026, 11, 25), "USD", 12_990, 200, 50)],
+            expiring=[Expiring(datetime(2026, 11, 26, tzinfo=UTC), "USD", 2, 300)],
+            status_counts={PaymentStatus.AUTHORIZED: 5},
+            waiting=Waiting(1, 2, 3, 4),
+            last_sequence=9,
+            totals_sequence=8,
+        )
+
     async def list_events(self, store: str, order_id: str, page_size: int, page_token: str) -> Page[Event]:
         await self._answer(order_id, store, order_id, page_size, page_token)
         return Page([EVENT], "")
 
-    def watch(self, stores: frozenset[str], after_sequence: int | None) -> AsyncIterator[Event | None]:
+    def watch(self, stores: frozenset[str], after_sequence: int | None) -> AsyncIterator[Event | int]:
         self.asked.append((stores, after_sequence))
         return self._watched()
 
-    async def _watched(self) -> AsyncIterator[Event | None]:
+    async def _watched(self) -> AsyncIterator[Event | int]:
         self.watching += 1
         try:
             for event in self.events:

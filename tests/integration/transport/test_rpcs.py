@@ -113,12 +113,35 @@ async def test_list_events_returns_the_history(stub, engine):
     assert event.status_before == pb.PAYMENT_STATUS_UNSPECIFIED
 
 
+async def test_overview_tells_all_that_the_engine_tells(stub, engine):
+    response = await stub.GetOverview(pb.GetOverviewRequest(store="shop", days=3))
+    assert engine.asked == [("shop", 3)]
+    assert [(one.store, one.capture_mode, one.in_service, one.out_of_service_message) for one in response.stores] == [
+        ("shop", pb.CAPTURE_MODE_AUTHORIZE_THEN_CAPTURE, True, ""),
+        ("broken", pb.CAPTURE_MODE_UNSPECIFIED, False, "It is broken."),
+    ]
+    (day,), (expiring,), (status,) = response.daily_totals, response.expiring_authorizations, response.status_counts
+    assert (day.date, day.authorized_amount.units, day.captured_amount.units, day.refunded_amount.nanos) == (
+        "2026-11-25", 129, 2, 500_000_000,
+    )  # fmt: skip
+    assert (expiring.date, expiring.payment_count, expiring.amount.units) == ("2026-11-26", 2, 3)
+    assert (status.status, status.payment_count) == (pb.PAYMENT_STATUS_AUTHORIZED, 5)
+    assert (response.needing_attention_count, response.operation_in_flight_count) == (1, 2)
+    assert (response.store_update_waiting_count, response.refresh_overdue_count) == (3, 4)
+    assert (response.last_sequence, response.totals_sequence) == (9, 8)
+
+
+async def test_overview_of_nothing_in_particular_is_of_all_stores_and_two_weeks(stub, engine):
+    await stub.GetOverview(pb.GetOverviewRequest())
+    assert engine.asked == [(None, 14)]
+
+
 async def test_watch_streams_events_and_signs_of_life(stub, engine):
-    engine.events = [EVENT, None]
+    engine.events = [EVENT, 9]
     call = stub.WatchEvents(pb.WatchEventsRequest(stores=["shop"], after_sequence=0))
     first, second = await call.read(), await call.read()
-    assert first.event.sequence == 7
-    assert not second.HasField("event")
+    assert (first.event.sequence, first.sequence) == (7, 7)
+    assert (second.HasField("event"), second.sequence) == (False, 9)
     assert engine.asked == [(frozenset({"shop"}), 0)]
     call.cancel()
 

@@ -43,7 +43,7 @@ def test_every_rpc_of_the_contract_has_a_call():
         calls.get_payment(*payment), calls.list_payments().next, calls.capture(*payment), calls.void(*payment),
         calls.refund(*payment), calls.refresh(*payment), calls.get_operation("eu-shop", "01k0"),
         calls.resolve_operation("eu-shop", "01k0", happened=False, reason="never seen"),
-        calls.list_events(*payment).next, calls.watch_events(), calls.run_actions([]),
+        calls.list_events(*payment).next, calls.get_overview(), calls.watch_events(), calls.run_actions([]),
     ]  # fmt: skip
     assert {call.rpc for call in made} == rpcs
     assert len(made) == len(CALLS)

@@ -11,6 +11,7 @@ ON_BOTH = {
     "test_actions",
     "test_conflicts",
     "test_notifications",
+    "test_overview",
     "test_recovery",
     "test_store_updates",
     "test_takeover",

@@ -21,7 +21,7 @@ from payment_actions_server.storage import StorageUnavailable, migrate
 from payment_actions_server.storage.tables import metadata
 
 HEAD = ScriptDirectory.from_config(migrate.config()).get_current_head()
-REVISIONS = ["0001"]  #: Every schema that was ever released, but the newest.
+REVISIONS = ["0001", "0002"]  #: Every schema that was ever released, but the newest.
 PARTIAL = {
     "uq_operations_in_flight": ["state", "UNKNOWN", "PENDING", "NEEDS_REVIEW"],
     "ix_payments_due": ["next_refresh_time", "IS NOT NULL"],
@@ -159,7 +159,8 @@ async def content(storage):
 
 
 async def take_back_to_0001(database):
-    tables = [table.name for table in metadata.sorted_tables if table.name != "event_counter"]
+    newer = {"event_counter", "daily_totals"}
+    tables = [table.name for table in metadata.sorted_tables if table.name not in newer]
     rows = {}
     for name in tables:
         columns = [column.name for column in metadata.tables[name].columns if column.name != "lock_version"]

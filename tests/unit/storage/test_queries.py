@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 
 import pytest
@@ -23,7 +24,7 @@ from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.snapshot import GatewayReference
 from payment_actions_server.domain.status import OperationState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdateState
-from payment_actions_server.storage import PaymentFilter
+from payment_actions_server.storage import DayRow, PaymentFilter, names_of
 
 EVERYTHING = PaymentFilter(
     store=None,
@@ -357,3 +358,122 @@ async def test_counts_are_of_what_is_open(storage):
         "store_updates_failing": 1,
         "anomalies": 2,
     }
+
+
+# -- what a search finds, and what waits ------------------------------------------------------------------------------
+
+
+async def named(storage, order_id, order_number, store="shop", **fields):
+    key = (await see(storage, order_id, store=store, order_number=order_number, **fields)).key
+    await storage.change(key, lambda work: work.index_references(names_of(order_id, order_number)))
+    return key
+
+
+async def found(storage, text, stores=("shop", "other"), **narrowed):
+    wanted = EVERYTHING._replace(order_search=text, stores=stores, **narrowed)
+    return {tuple(record.payment.key) for record in await storage.list_records(wanted)}
+
+
+async def test_orders_are_found_by_the_beginning_of_their_id_number_or_reference(storage):
+    reference = (GatewayReference("order_reference", "P01-4711-x"),)
+    await named(storage, "4711", "A-100", references=reference)
+    await named(storage, "4712", "A-101")
+    await named(storage, "471", "b-100", store="other")
+    assert await found(storage, "4711") == {("shop", "4711")}
+    assert await found(storage, "471") == {("shop", "4711"), ("shop", "4712"), ("other", "471")}
+    assert await found(storage, "A-10") == {("shop", "4711"), ("shop", "4712")}
+    assert await found(storage, "P01-47") == {("shop", "4711")}
+    assert await found(storage, "a-10") == await found(storage, "100") == await found(storage, "4%") == set()
+
+
+async def test_a_search_holds_together_with_the_other_filters_and_pages(storage):
+    for number in range(5):
+        await named(storage, f"1{number}", f"N{number}", update_time=NOW + number * SECOND)
+    await named(storage, "19", "N9", status=PaymentStatus.CAPTURED)
+    assert await found(storage, "1", statuses=frozenset({PaymentStatus.CAPTURED})) == {("shop", "19")}
+    assert await found(storage, "1", store="other") == set()
+    wanted = EVERYTHING._replace(order_search="1", stores=("shop",), limit=2)
+    first = await storage.list_records(wanted)
+    rest = await storage.list_records(wanted._replace(before=position(first[-1]), limit=9))
+    assert [record.payment.order_id for record in first + rest][:5] == ["14", "13", "12", "11", "19"]
+    assert len(first + rest) == 6
+
+
+async def test_a_search_looks_at_so_many_orders_and_no_more(storage, monkeypatch):
+    monkeypatch.setattr("payment_actions_server.storage.queries.SEARCHED_MAX", 3)
+    for number in range(5):
+        await named(storage, f"1{number}", f"1{number}")
+    assert len(await found(storage, "1")) == 3
+    assert await found(storage, "14") == {("shop", "14")}
+
+
+@pytest.mark.parametrize("text", ["'", "%", "_", "\\", "#", "ü", "\U0001f600", "$1", "?1"])
+async def test_a_search_takes_every_character_as_it_is(storage, text):
+    await named(storage, f"x{text}y", "1")
+    await named(storage, "xzy", "2")
+    assert await found(storage, f"x{text}") == {("shop", f"x{text}y")}
+
+
+async def test_store_updates_that_failed_and_looks_that_are_late_are_listed(storage):
+    await named(storage, "1", "1", next_refresh_time=NOW)
+    await named(storage, "2", "2", next_refresh_time=NOW + 9 * SECOND)
+    await named(storage, "3", "3")
+    for order_id, problem in (("1", ""), ("3", "no answer")):
+        key = KEY._replace(order_id=order_id)
+        update = in_sync(key, state=StoreUpdateState.PENDING, next_attempt_time=NOW, attempts=1, last_error=problem)
+        await storage.change(key, lambda work, update=update: work.put_store_update(update))
+    failing = await storage.list_records(EVERYTHING._replace(store_update_failing=True))
+    late = await storage.list_records(EVERYTHING._replace(refresh_due_before=NOW + SECOND, stores=("shop",)))
+    assert [record.payment.order_id for record in failing] == ["3"]
+    assert [record.payment.order_id for record in late] == ["1"]
+
+
+async def test_what_waits_is_counted_by_store(storage):
+    await see(storage, "1", anomaly="odd", next_refresh_time=NOW)
+    await see(storage, "2", store="other", next_refresh_time=NOW)
+    await begin(storage, intent(1, "1", state=OperationState.NEEDS_REVIEW))
+    waiting = in_sync(PaymentKey("other", "2"), **FAILING)
+    await storage.change(PaymentKey("other", "2"), lambda work: work.put_store_update(waiting))
+    assert await storage.waiting(("shop", "other"), NOW + SECOND) == (2, 1, 1, 2)
+    assert await storage.waiting(("shop",), NOW + SECOND) == (1, 1, 0, 1)
+    assert await storage.waiting(("shop",), NOW) == (1, 1, 0, 0)
+
+
+async def test_authorizations_that_run_out_are_added_up_by_day_and_currency(storage):
+    day = timedelta(days=1)
+    begins = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    kinds = [(0, "USD", 100, 0), (0, "USD", 50, 20), (0, "EUR", 7, 0), (1, "USD", 1, 0), (9, "USD", 1, 0)]
+    for number, (days, currency, authorized, captured) in enumerate(kinds):
+        status = PaymentStatus.PARTIALLY_CAPTURED if captured else PaymentStatus.AUTHORIZED
+        await see(storage, str(number), status=status, currency_code=currency, authorized_minor=authorized,
+                  captured_minor=captured, authorization_expire_time=begins + days * day + SECOND)  # fmt: skip
+    await see(storage, "done", status=PaymentStatus.CAPTURED, authorization_expire_time=begins + SECOND)
+    assert await storage.expiring(("shop",), begins, begins + 2 * day) == [
+        (begins, "EUR", 1, 7),
+        (begins, "USD", 2, 130),
+        (begins + day, "USD", 1, 1),
+    ]
+    assert await storage.expiring(("other",), begins, begins + 2 * day) == []
+
+
+# -- what is kept of each day -----------------------------------------------------------------------------------------
+
+
+async def test_of_two_counts_of_a_day_the_one_that_reaches_further_stays(storage):
+    row = DayRow("2026-11-25", 10, [("shop", "captured", "USD", 5)])
+    await storage.put_daily_totals(row)
+    await storage.put_daily_totals(row._replace(up_to_sequence=9, totals=[]))
+    assert await storage.daily_totals() == [row]
+    further = row._replace(up_to_sequence=11, totals=[("shop", "captured", "USD", 6)])
+    await storage.put_daily_totals(further)
+    await storage.put_daily_totals(DayRow("", 12, []))
+    assert sorted(await storage.daily_totals()) == [DayRow("", 12, []), further]
+
+
+async def test_movements_are_the_events_by_which_something_moved(storage):
+    await see(storage)  # The first sight is one.
+    await storage.change(KEY, counting)
+    last = await storage.last_sequence()
+    (first,) = await storage.movements(0, last)
+    assert (first.store, first.status_before) == ("shop", None)
+    assert await storage.movements(first.sequence, last) == []

@@ -24,6 +24,7 @@ VALID = (
     pb.GetOperationRequest(store="s", operation_id=OPERATION_ID),
     pb.ResolveOperationRequest(store="s", operation_id=OPERATION_ID, state=pb.OPERATION_STATE_SUCCEEDED, reason="seen"),
     pb.ListEventsRequest(store="s", order_id="1"),
+    pb.GetOverviewRequest(),
     pb.WatchEventsRequest(),
     pb.RunActionsRequest(items=[pb.ActionItem()]),
 )

@@ -101,6 +101,7 @@ class AsyncClient:
     get_operation = _unary(calls.get_operation)
     resolve_operation = _unary(calls.resolve_operation)
     list_events = _paged(calls.list_events)
+    get_overview = _unary(calls.get_overview)
     watch_events = _streamed(calls.watch_events)
     run_actions = _streamed(calls.run_actions)
 

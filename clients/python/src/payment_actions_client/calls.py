@@ -94,6 +94,9 @@ def list_payments(
     payment_method: str = "",
     needing_attention: bool = False,
     authorization_expire_before: datetime | None = None,
+    order_search: str = "",
+    store_update_failing: bool = False,
+    refresh_due_before: datetime | None = None,
     page_size: int = 0,
     timeout: float | None = None,
 ) -> Pages[pb.Payment]:
@@ -106,6 +109,9 @@ def list_payments(
     :param payment_method: only orders paid by it, by the platform's code or name of it.
     :param needing_attention: only those that need a human.
     :param authorization_expire_before: only those whose authorization runs out before this aware time.
+    :param order_search: only orders whose id or number begins with it, or to which a gateway's id belongs that does.
+    :param store_update_failing: only those whose status the store does not hold, after a try that failed.
+    :param refresh_due_before: only those at which the service has been due to look since before this aware time.
     :param page_size: how many to fetch at once, up to 1000; 0: the service's default.
     :param timeout: seconds for each page.
     """
@@ -115,6 +121,9 @@ def list_payments(
         payment_method=payment_method,
         needing_attention=needing_attention,
         authorization_expire_before=_timestamp(authorization_expire_before),
+        order_search=order_search,
+        store_update_failing=store_update_failing,
+        refresh_due_before=_timestamp(refresh_due_before),
         page_size=page_size,
     )
 
@@ -165,6 +174,17 @@ def refresh(store: str, order_id: str, *, timeout: float | None = None) -> Call[
     return Call(rpc="RefreshPayment", request=request, result=_whole, subject=subject, timeout=timeout)
 
 
+def get_overview(store: str = "", *, days: int = 0, timeout: float | None = None) -> Call[pb.GetOverviewResponse]:
+    """Return what a first page shows: what moved by day, which authorizations run out soon, and what waits.
+
+    :param store: only of this store; empty: of all together.
+    :param days: how many days to tell of, up to 92; 0: the service's default.
+    :param timeout: seconds for all attempts together; the client's own unless given.
+    """
+    request = pb.GetOverviewRequest(store=store, days=days)
+    return Call(rpc="GetOverview", request=request, result=_whole, subject="the overview", timeout=timeout)
+
+
 def watch_events(stores: Iterable[str] = (), *, after_sequence: int | None = None) -> Stream[pb.Event]:
     """Yield events as they become durable, without end, none skipped and none twice.
 
@@ -173,7 +193,7 @@ def watch_events(stores: Iterable[str] = (), *, after_sequence: int | None = Non
 
     :param stores: only of these stores; empty: of all.
     :param after_sequence: only events after it; 0: all there are. None: only what happens from now on, and then a
-        connection that is lost before the first event starts over from when it is back: give a sequence if none may
+        connection that is lost before the first message starts over from when it is back: give a sequence if none may
         be missed.
     """
     return Watch(stores, after_sequence)

@@ -61,7 +61,10 @@ class Watch(Stream[pb.Event]):
 
     def take(self, response: pb.WatchEventsResponse) -> Iterable[pb.Event]:
         """Return the event, unless this is a sign of life or an event that was seen before."""
-        if not response.HasField("event") or response.event.sequence <= (self._after or 0):
+        seen = self._after or 0
+        if response.sequence:  # A sign of life says how far this connection has come, too.
+            self._after = max(seen, response.sequence)
+        if not response.HasField("event") or response.event.sequence <= seen:
             return ()
         self._after = response.event.sequence
         return (response.event,)

@@ -97,6 +97,16 @@ class Payment:
         """
         return self.status is PaymentStatus.PARTIALLY_REFUNDED and self.refunded_minor >= self.captured_minor
 
+    def newly_moved(self, before: "Payment | None") -> dict[str, str]:
+        """Return, for an event's details, how much moved since ``before``; what became less is not told.
+
+        :param before: None at first sight.
+        """
+        known = before.amounts if before else (0, 0, 0)
+        words = zip(("authorized", "captured", "refunded"), known, self.amounts, strict=True)
+        moved = {f"newly_{word}_minor": str(now - then) for word, then, now in words if now > then}
+        return moved | {"currency_code": self.currency_code} if moved else {}
+
     def done_minor(self, action: Action) -> int:
         """Return how much ``action`` has achieved so far: what is captured, or refunded."""
         return {Action.CAPTURE: self.captured_minor, Action.REFUND: self.refunded_minor}.get(action, 0)

@@ -3,12 +3,14 @@
 from payment_actions_server.engine.clock import Clock, SystemClock
 from payment_actions_server.engine.context import Hooks
 from payment_actions_server.engine.engine import Engine
+from payment_actions_server.engine.overview import DAYS_DEFAULT, DAYS_MAX
 from payment_actions_server.engine.policy import Backoff, EnginePolicy
 from payment_actions_server.engine.store import Store
 from payment_actions_server.engine.view import (
     PAGE_SIZE_DEFAULT,
     PAGE_SIZE_MAX,
     ActionResult,
+    Overview,
     Page,
     PaymentQuery,
     PaymentView,
@@ -16,6 +18,8 @@ from payment_actions_server.engine.view import (
 from payment_actions_server.storage import StorageUnavailable
 
 __all__ = [
+    "DAYS_DEFAULT",
+    "DAYS_MAX",
     "PAGE_SIZE_DEFAULT",
     "PAGE_SIZE_MAX",
     "ActionResult",
@@ -24,6 +28,7 @@ __all__ = [
     "Engine",
     "EnginePolicy",
     "Hooks",
+    "Overview",
     "Page",
     "PaymentQuery",
     "PaymentView",

@@ -58,6 +58,11 @@ class Context:
             raise self.unavailable_stores[store_id]
         raise self._not_found(store_id)
 
+    @property
+    def configured(self) -> set[str]:
+        """Return the ids of the configured stores, whether their adapters can be used or not."""
+        return {*self.stores, *self.unavailable_stores}
+
     def expect_configured(self, store_id: str) -> None:
         """Make sure that a store is configured, whether its adapters can be used or not.
 
@@ -67,7 +72,7 @@ class Context:
             raise self._not_found(store_id)
 
     def _not_found(self, store_id: str) -> StoreNotFound:
-        known = ",".join(sorted({*self.stores, *self.unavailable_stores}))
+        known = ",".join(sorted(self.configured))
         return StoreNotFound(
             f"There is no store {store_id!r}. Configured are: {known or 'none'}.", store=store_id, known_stores=known
         )

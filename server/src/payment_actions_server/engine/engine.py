@@ -20,6 +20,7 @@ from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import ActionRequest, Operation, Outcome
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.status import OperationState
+from payment_actions_server.engine import totals
 from payment_actions_server.engine.actions import Actions
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
@@ -29,13 +30,15 @@ from payment_actions_server.engine.context import Context, Hooks
 from payment_actions_server.engine.discovery import Discovery
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.notifications import Notifications
+from payment_actions_server.engine.overview import DAYS_DEFAULT, Overviews
 from payment_actions_server.engine.policy import EnginePolicy
 from payment_actions_server.engine.recovery import Recovery
 from payment_actions_server.engine.refresh import Refresh
 from payment_actions_server.engine.sight import Sight
 from payment_actions_server.engine.store import Store
 from payment_actions_server.engine.store_updates import StoreUpdates
-from payment_actions_server.engine.view import ActionResult, Page, PaymentQuery, PaymentView
+from payment_actions_server.engine.totals import Totals
+from payment_actions_server.engine.view import ActionResult, Overview, Page, PaymentQuery, PaymentView
 from payment_actions_server.engine.watch import Watch
 from payment_actions_server.plugins import Notification
 from payment_actions_server.storage import PaymentFilter, PaymentWork, Storage
@@ -80,6 +83,8 @@ class Engine:
         self._notifications = Notifications(context, ledger, self._sight, self._refresh, background)
         self._discovery = Discovery(context, self._sight, self._refresh)
         self._watch = Watch(context)
+        self._totals = Totals(context)
+        self._overviews = Overviews(context, self._totals)
         storage.on_events = self._announce
 
     async def start(self) -> None:
@@ -90,6 +95,7 @@ class Engine:
         for store_id in self._context.stores:
             self._start_loops_of(store_id)
         self._background.loop(self._forget, name="notification memory", seconds=_HOUR_SECONDS, wake=asyncio.Event())
+        self._background.loop(self._totals.keep, name="daily totals", seconds=totals.SECONDS, wake=asyncio.Event())
 
     def _start_loops_of(self, store_id: str) -> None:
         policy, wake = self._context.policy, self._store_updates_due[store_id]
@@ -137,15 +143,23 @@ class Engine:
             authorization_expire_before=query.authorization_expire_before,
             before=_list_position(query.page_token),
             limit=query.page_size + 1,
+            stores=tuple(self._context.configured),
+            order_search=query.order_search,
+            store_update_failing=query.store_update_failing,
+            refresh_due_before=query.refresh_due_before,
         )
 
         found = await self._context.storage.list_records(wanted)
         # A store that was taken out of the configuration keeps its history, and is shown again when it is back.
-        configured = {*self._context.stores, *self._context.unavailable_stores}
+        configured = self._context.configured
         page = [each for each in found[: query.page_size] if each.payment is not None]
         views = [self._ledger.view(each) for each in page if each.payment and each.payment.store in configured]
         last = page[-1].payment if len(found) > len(page) else None
         return Page(views, _list_token(last) if last else "")
+
+    async def overview(self, store: str | None, days: int = DAYS_DEFAULT) -> Overview:
+        """Return what a front end's first page shows; see `Overviews.overview`."""
+        return await self._overviews.overview(store, days)
 
     async def run_action(self, request: ActionRequest) -> ActionResult:
         """Capture, void or refund; see `Actions.run`."""
@@ -221,7 +235,7 @@ class Engine:
         shown = found[:page_size]
         return Page(shown, _token([shown[-1].number]) if len(found) > len(shown) else "")
 
-    def watch(self, stores: frozenset[str], after_sequence: int | None) -> AsyncIterator[Event | None]:
+    def watch(self, stores: frozenset[str], after_sequence: int | None) -> AsyncIterator[Event | int]:
         """Stream events; see `Watch.events`.
 
         :raises StoreNotFound: one of ``stores`` is not configured.

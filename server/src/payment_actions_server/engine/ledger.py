@@ -76,6 +76,8 @@ class Ledger:
         if breach:
             log.error("rule broken", store=payment.store, order_id=payment.order_id, breach=breach)
             payment, details = replaced(work.known(), anomaly=breach), {**details, "anomaly": breach}
+        if payment.amounts != work.known().amounts:
+            details = {**details, **payment.newly_moved(work.known())}
         changed, event = payment.recorded(
             event_type,
             now=now,

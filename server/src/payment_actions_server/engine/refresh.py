@@ -18,7 +18,7 @@ from payment_actions_server.engine.recovery import Recovery
 from payment_actions_server.engine.sight import Sight, unavailable
 from payment_actions_server.engine.store import Store
 from payment_actions_server.plugins import PlatformOrder
-from payment_actions_server.storage import PaymentWork
+from payment_actions_server.storage import PaymentWork, names_of
 
 log = structlog.get_logger(__name__)
 
@@ -151,6 +151,7 @@ class Refresh:
         payment = work.known()
         changed = _as_ordered(store, payment, order)
         if changed != payment:
+            work.index_references(names_of(changed.order_id, changed.order_number))
             message = "The store changed the order"
             payment = self._ledger.change(
                 work,

@@ -1,6 +1,7 @@
 """First sight of an order: the platform tells of the order, the gateway of the money, and a record begins."""
 
 import asyncio
+from datetime import UTC
 
 import structlog
 
@@ -25,7 +26,7 @@ from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Ledger
 from payment_actions_server.engine.store import Store
 from payment_actions_server.plugins import NotExecuted, OrderMissing, PlatformOrder, Throttled
-from payment_actions_server.storage import PaymentWork, Record
+from payment_actions_server.storage import PaymentWork, Record, names_of
 
 log = structlog.get_logger(__name__)
 
@@ -139,7 +140,7 @@ class Sight:
             actor="service",
             before=None,
             message=f"First seen: {amount} by {seen.method_name or seen.method_code}, {seen.status}",
-            details=details | ({"anomaly": seen.anomaly} if seen.anomaly else {}),
+            details=details | _moved_before(seen, order) | ({"anomaly": seen.anomaly} if seen.anomaly else {}),
             next_refresh_time=self._ledger.next_look(seen, 0),
         )
         in_sync = StoreUpdate(
@@ -149,8 +150,17 @@ class Sight:
             platform_status=order.platform_status,
         )
         work.add_payment(payment, event, in_sync)
+        work.index_references(names_of(payment.order_id, payment.order_number))
         if order.status is not payment.status and not payment.anomaly:
             self._ledger.tell_store(work, payment)
+
+
+def _moved_before(seen: Payment, order: PlatformOrder) -> dict[str, str]:
+    """Return what had moved before the first sight: on the day of the store's last change, as far as anybody knows."""
+    moved = seen.newly_moved(None)
+    if moved and order.update_time is not None and order.update_time.astimezone(UTC).date() < seen.create_time.date():
+        moved["moved_date"] = order.update_time.astimezone(UTC).date().isoformat()
+    return moved
 
 
 def unavailable(error: Exception, store: str, order_id: str, **metadata: str) -> PaymentActionsError:

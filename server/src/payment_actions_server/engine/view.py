@@ -1,7 +1,7 @@
 """What callers see of a payment: the record, what is under way, and what may be done."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from payment_actions_server.domain.decision import Decision
@@ -9,6 +9,7 @@ from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import Payment
 from payment_actions_server.domain.status import CaptureMode, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate
+from payment_actions_server.storage import Expiring, Waiting
 
 T = TypeVar("T")
 
@@ -53,3 +54,37 @@ class PaymentQuery:
     authorization_expire_before: datetime | None = None
     page_size: int = PAGE_SIZE_DEFAULT
     page_token: str = ""
+    order_search: str = ""  #: The beginning of an order's id or number, or of a reference of it; empty: any.
+    store_update_failing: bool = False
+    refresh_due_before: datetime | None = None
+
+
+class StoreState(NamedTuple):
+    """A configured store, and whether it serves."""
+
+    store: str
+    capture_mode: CaptureMode | None  #: None while it is out of service.
+    out_of_service: str  #: Why; empty while it serves.
+
+
+class DailyTotal(NamedTuple):
+    """What moved on one day in one currency, in its minor units."""
+
+    day: date
+    currency_code: str
+    authorized_minor: int
+    captured_minor: int
+    refunded_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What a front end's first page shows."""
+
+    stores: list[StoreState]
+    daily_totals: list[DailyTotal]
+    expiring: list[Expiring]
+    status_counts: dict[PaymentStatus, int]
+    waiting: Waiting
+    last_sequence: int
+    totals_sequence: int  #: How far the totals and the status counts reach.

@@ -25,8 +25,10 @@ class Watch:
         self._reading = {}  # What is being read may have begun before this commit.
         news.set()
 
-    async def events(self, stores: frozenset[str], after_sequence: int | None) -> AsyncIterator[Event | None]:
-        """Yield events after a sequence, then those to come, without end; None is a sign of life.
+    async def events(self, stores: frozenset[str], after_sequence: int | None) -> AsyncIterator[Event | int]:
+        """Yield events after a sequence, then those to come, without end.
+
+        A number is a sign of life: the sequence up to which nothing was missed.
 
         :param stores: only these; empty: all.
         :param after_sequence: None: only what happens from now on.
@@ -50,7 +52,7 @@ class Watch:
             await _wait(news, policy.poll_seconds)
             if clock.now() - silent_since >= idle:
                 silent_since = clock.now()
-                yield None
+                yield last
 
     async def _after(self, sequence: int) -> tuple[list[Event], int]:
         """Return the next events, and the sequence to go on from. Readers who stand at the same place read once."""

@@ -2,15 +2,23 @@
 
 from payment_actions_server.storage._interface import Body, RuleBroken, Storage, StorageUnavailable
 from payment_actions_server.storage.open import open_storage
+from payment_actions_server.storage.overview import MOVED, DayRow, Expiring, Movement, Waiting
+from payment_actions_server.storage.queries import names_of
 from payment_actions_server.storage.work import PaymentFilter, PaymentWork, Record
 
 __all__ = [
+    "MOVED",
     "Body",
+    "DayRow",
+    "Expiring",
+    "Movement",
     "PaymentFilter",
     "PaymentWork",
     "Record",
     "RuleBroken",
     "Storage",
     "StorageUnavailable",
+    "Waiting",
+    "names_of",
     "open_storage",
 ]

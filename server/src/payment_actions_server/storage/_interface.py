@@ -8,6 +8,7 @@ from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
+from payment_actions_server.storage.overview import DayRow, Expiring, Movement, Waiting
 from payment_actions_server.storage.work import PaymentFilter, PaymentWork, Record
 
 T = TypeVar("T")
@@ -127,4 +128,24 @@ class Storage(Protocol):
 
     async def counts(self) -> dict[str, int]:
         """Return the gauges that operators watch."""
+        ...
+
+    async def waiting(self, stores: Collection[str], due_before: datetime) -> Waiting:
+        """Return how much waits in some stores; a look that has been due since before a time is overdue."""
+        ...
+
+    async def expiring(self, stores: Collection[str], after: datetime, before: datetime) -> list[Expiring]:
+        """Return the open authorizations that run out from a time on, before another, by day and currency."""
+        ...
+
+    async def movements(self, after: int, up_to: int) -> list[Movement]:
+        """Return the events of a range of sequences by which money moved or a status changed, in order."""
+        ...
+
+    async def daily_totals(self) -> list[DayRow]:
+        """Return what is kept of every day, read at one moment."""
+        ...
+
+    async def put_daily_totals(self, row: DayRow) -> None:
+        """Keep what was counted of a day, unless more of it was counted already."""
         ...

@@ -3,8 +3,8 @@
 The text is made once. Building each statement anew, as a query builder does, took longer than running it.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
+from payment_actions_server.storage.overview import FAILING, REVIEW, OverviewQueries
 from payment_actions_server.storage.rows import (
     EVENT,
     OPERATION,
@@ -28,10 +29,11 @@ from payment_actions_server.storage.rows import (
 from payment_actions_server.storage.tables import IN_FLIGHT_SQL, OPEN_AUTHORIZATION_SQL
 from payment_actions_server.storage.work import PaymentFilter, Record
 
-ATTENTION_AFTER_ATTEMPTS: Final = 3
-"""A store update that failed this often wants a human's eye."""
-
 ORDERS_OF_REFERENCE_MAX: Final = 100
+SEARCHED_MAX: Final = 1000
+"""How many orders a search looks at, by name and by reference each."""
+
+_NAME: Final = "#"
 
 
 def columns(names: Iterable[str], alias: str = "") -> str:
@@ -68,6 +70,11 @@ def to_record(row: Row) -> Record:
     )
 
 
+def names_of(order_id: str, order_number: str) -> tuple[str, ...]:
+    """Return the references under which an order is found by the beginning of its id or number."""
+    return tuple(dict.fromkeys((_NAME + order_id, _NAME + order_number)))
+
+
 _EVENTS = f"SELECT {columns((*EVENT, 'sequence'))} FROM events"
 _NOBODY_HOLDS = "(lease_expire_time IS NULL OR lease_expire_time <= $2)"
 
@@ -102,13 +109,11 @@ _PUT_DISCOVERED_UNTIL = (
     " ON CONFLICT (store) DO UPDATE SET changed_after = excluded.changed_after"
 )
 
-_FAILING = f"next_attempt_time IS NOT NULL AND attempts >= {ATTENTION_AFTER_ATTEMPTS}"
-_REVIEW = "next_check_time IS NOT NULL AND state = 'NEEDS_REVIEW'"
 _COUNTS: Final = {
     "operations_in_flight": f"SELECT count(*) FROM operations WHERE {IN_FLIGHT_SQL}",
-    "operations_needing_review": f"SELECT count(*) FROM operations WHERE {_REVIEW}",
+    "operations_needing_review": f"SELECT count(*) FROM operations WHERE {REVIEW}",
     "store_updates_pending": "SELECT count(*) FROM store_updates WHERE next_attempt_time IS NOT NULL",
-    "store_updates_failing": f"SELECT count(*) FROM store_updates WHERE {_FAILING}",
+    "store_updates_failing": f"SELECT count(*) FROM store_updates WHERE {FAILING}",
     "anomalies": "SELECT count(*) FROM payments WHERE anomaly <> ''",
 }
 _COUNT_ALL = "SELECT " + ", ".join(f"({count})" for count in _COUNTS.values())
@@ -116,28 +121,21 @@ _COUNT_ALL = "SELECT " + ", ".join(f"({count})" for count in _COUNTS.values())
 # Three small sets, each in an index of its own, however many payments there are.
 _ATTENTION = f"""(p.store, p.order_id) IN (
     SELECT store, order_id FROM payments WHERE anomaly <> ''
-    UNION SELECT store, order_id FROM operations WHERE {_REVIEW}
-    UNION SELECT store, order_id FROM store_updates WHERE {_FAILING})"""
+    UNION SELECT store, order_id FROM operations WHERE {REVIEW}
+    UNION SELECT store, order_id FROM store_updates WHERE {FAILING})"""
+
+_UPDATE_FAILED = """(p.store, p.order_id) IN (
+    SELECT store, order_id FROM store_updates WHERE next_attempt_time IS NOT NULL AND last_error <> '')"""
+
+_AFTER_ALL: Final = "\U0010ffff"  # Sorts behind every character.
 
 
-class Queries(ABC):
+def _stores(wanted: PaymentFilter) -> tuple[str, ...]:
+    return wanted.stores if wanted.store is None else (wanted.store,)
+
+
+class Queries(OverviewQueries):
     """All reads of a `Storage` but `record`, and its writes that concern no payment."""
-
-    @abstractmethod
-    async def _rows(self, sql: str, *arguments: Any) -> Sequence[Row]:
-        """Run a query over the last committed state; ``$1`` stands for the first argument."""
-
-    @abstractmethod
-    async def _execute(self, sql: str, *arguments: Any) -> int:
-        """Run a write that can be repeated without harm; return how many rows it touched once that is on disk."""
-
-    @abstractmethod
-    def _any_of(self, placeholder: str) -> str:
-        """Return SQL for "is one of the strings of the argument"; `_strings` makes the argument."""
-
-    @abstractmethod
-    def _strings(self, values: Iterable[str]) -> Any:
-        """Return strings as one argument."""
 
     @abstractmethod
     async def last_sequence(self) -> int:
@@ -151,7 +149,8 @@ class Queries(ABC):
     async def list_records(self, wanted: PaymentFilter) -> list[Record]:
         """Return payments, the last changed first."""
         conditions, arguments = self._conditions(wanted)
-        sql = f"""SELECT {RECORD} FROM payments p {RECORD_JOINS}
+        searched = self._searched(wanted, arguments) if wanted.order_search else ""
+        sql = f"""SELECT {RECORD} FROM {searched} payments p {RECORD_JOINS}
             WHERE {" AND ".join(conditions) or "TRUE"}
             ORDER BY p.update_time DESC, p.store DESC, p.order_id DESC LIMIT ${len(arguments) + 1}"""
         return [to_record(row) for row in await self._rows(sql, *arguments, wanted.limit)]
@@ -171,16 +170,39 @@ class Queries(ABC):
         if wanted.payment_method:
             method = argument(wanted.payment_method)
             conditions.append(f"(p.method_code = {method} OR p.method_name = {method})")
-        if wanted.needing_attention:
-            conditions.append(_ATTENTION)
-        if wanted.authorization_expire_before is not None:
-            before = argument(to_microseconds(wanted.authorization_expire_before))
-            conditions.append(f"p.{OPEN_AUTHORIZATION_SQL} AND p.authorization_expire_time < {before}")
+        conditions += self._waiting_for_something(wanted, argument)
+        if wanted.order_search:
+            conditions.append("p.store = s.store AND p.order_id = s.order_id")
         if wanted.before is not None:
             update_time, store, order_id = wanted.before
             position = f"{argument(to_microseconds(update_time))}, {argument(store)}, {argument(order_id)}"
             conditions.append(f"(p.update_time, p.store, p.order_id) < ({position})")
         return conditions, arguments
+
+    def _waiting_for_something(self, wanted: PaymentFilter, argument: Callable[[Any], str]) -> Iterable[str]:
+        if wanted.needing_attention:
+            yield _ATTENTION
+        if wanted.authorization_expire_before is not None:
+            before = argument(to_microseconds(wanted.authorization_expire_before))
+            yield f"p.{OPEN_AUTHORIZATION_SQL} AND p.authorization_expire_time < {before}"
+        if wanted.store_update_failing:
+            yield _UPDATE_FAILED
+        if wanted.refresh_due_before is not None:
+            of_stores = self._any_of(argument(self._strings(_stores(wanted))))
+            due_before = argument(to_microseconds(wanted.refresh_due_before))
+            yield f"p.store {of_stores} AND p.next_refresh_time < {due_before}"
+
+    def _searched(self, wanted: PaymentFilter, arguments: list[Any]) -> str:
+        """Return the orders that a search finds, to begin a join with. It is CROSS so that SQLite begins there too."""
+        arguments += (self._strings(_stores(wanted)), wanted.order_search, _NAME + wanted.order_search)
+        stores, text, name = (f"${len(arguments) - back}" for back in (2, 1, 0))
+        found = " UNION ".join(
+            f"""SELECT store, order_id FROM (SELECT store, order_id FROM gateway_references
+                WHERE store {self._any_of(stores)} AND value >= {beginning} AND value < {beginning} || '{_AFTER_ALL}'
+                ORDER BY store, value, order_id LIMIT {SEARCHED_MAX}) {alias}"""
+            for alias, beginning in (("n", name), ("r", text))
+        )
+        return f"({found}) s CROSS JOIN"
 
     async def list_events(self, key: PaymentKey, after_number: int, limit: int) -> list[Event]:
         """Return a payment's events after one, oldest first."""

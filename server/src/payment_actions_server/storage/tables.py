@@ -86,7 +86,13 @@ payments = Table(
     ),
     Index(
         "ix_payments_expiring",
+        "status",  # First: SQLite prefers to look for equals.
         "authorization_expire_time",
+        # The rest is to add up what runs out without a look at each payment.
+        "store",
+        "currency_code",
+        "authorized_minor",
+        "captured_minor",
         sqlite_where=text(OPEN_AUTHORIZATION_SQL),
         postgresql_where=text(OPEN_AUTHORIZATION_SQL),
     ),
@@ -181,7 +187,8 @@ gateway_references = Table(
     "gateway_references",
     metadata,
     _text("store"),
-    _text("value"),
+    # Searched by its beginning, which PostgreSQL's index serves under this collation only.
+    Column("value", String().with_variant(String(collation="C"), "postgresql"), nullable=False),
     _text("order_id"),  # Several orders may share one: X-Cart can authorize them together.
     PrimaryKeyConstraint("store", "value", "order_id", name="pk_gateway_references"),
     _of_payment("fk_gateway_references_payment"),
@@ -227,4 +234,15 @@ discoveries = Table(
     _text("store"),
     _time("changed_after"),  # How far the store's orders have been looked through.
     PrimaryKeyConstraint("store", name="pk_discoveries"),
+)
+
+# What moved by day, added up from the events in the background. Each row is absolute: all of its day's events up to a
+# sequence. The greatest of these sequences is how far events were counted. Kept apart from what actions write.
+daily_totals = Table(
+    "daily_totals",
+    metadata,
+    _text("day"),  # "2026-11-25"; empty: a row that only says how far.
+    Column("up_to_sequence", BigInteger, nullable=False),
+    _text("totals"),  # JSON: [[store, kind, word, number], ...]
+    PrimaryKeyConstraint("day", name="pk_daily_totals"),
 )

@@ -32,6 +32,10 @@ class PaymentFilter(NamedTuple):
     authorization_expire_before: datetime | None
     before: tuple[datetime, str, str] | None
     limit: int
+    stores: tuple[str, ...] = ()  #: Where to look for the three that follow, if ``store`` is None.
+    order_search: str = ""
+    store_update_failing: bool = False
+    refresh_due_before: datetime | None = None
 
 
 class PaymentWork:

@@ -17,7 +17,7 @@ from payment_actions_server.domain.money import EXPONENTS
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.status import Action, CaptureMode, OperationState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
-from payment_actions_server.engine.view import PaymentView
+from payment_actions_server.engine.view import DailyTotal, Overview, PaymentView, StoreState
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -199,4 +199,46 @@ def event(line: Event) -> pb.Event:
         details=dict(line.details),
         hash=line.hash,
         previous_hash=line.previous_hash,
+    )
+
+
+def overview(view: Overview) -> pb.GetOverviewResponse:
+    """Return what a front end's first page shows."""
+    return pb.GetOverviewResponse(
+        stores=[_store(state) for state in view.stores],
+        daily_totals=[_daily_totals(total) for total in view.daily_totals],
+        expiring_authorizations=[_expiring(one) for one in view.expiring],
+        status_counts=[
+            pb.StatusCount(status=STATUSES[status], payment_count=count) for status, count in view.status_counts.items()
+        ],
+        needing_attention_count=view.waiting.needing_attention,
+        operation_in_flight_count=view.waiting.operations_in_flight,
+        store_update_waiting_count=view.waiting.store_updates,
+        refresh_overdue_count=view.waiting.refreshes_overdue,
+        last_sequence=view.last_sequence,
+        totals_sequence=view.totals_sequence,
+    )
+
+
+def _store(state: StoreState) -> pb.StoreOverview:
+    return pb.StoreOverview(
+        store=state.store,
+        capture_mode=CAPTURE_MODES[state.capture_mode] if state.capture_mode else pb.CAPTURE_MODE_UNSPECIFIED,
+        in_service=not state.out_of_service,
+        out_of_service_message=state.out_of_service,
+    )
+
+
+def _daily_totals(total: DailyTotal) -> pb.DailyTotals:
+    return pb.DailyTotals(
+        date=total.day.isoformat(),
+        authorized_amount=money(total.authorized_minor, total.currency_code),
+        captured_amount=money(total.captured_minor, total.currency_code),
+        refunded_amount=money(total.refunded_minor, total.currency_code),
+    )
+
+
+def _expiring(one: Any) -> pb.ExpiringAuthorizations:
+    return pb.ExpiringAuthorizations(
+        date=one.day.date().isoformat(), payment_count=one.payments, amount=money(one.open_minor, one.currency_code)
     )

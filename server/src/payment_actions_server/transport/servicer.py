@@ -10,7 +10,7 @@ from google.protobuf.message_factory import GetMessageClass
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.domain.status import Action
-from payment_actions_server.engine import PAGE_SIZE_DEFAULT, ActionResult, Engine, PaymentQuery
+from payment_actions_server.engine import DAYS_DEFAULT, PAGE_SIZE_DEFAULT, ActionResult, Engine, PaymentQuery
 from payment_actions_server.transport import mapping
 from payment_actions_server.transport.boundary import Boundary
 from payment_actions_server.transport.errors import VIOLATIONS_MAX, InvalidFields, Violation
@@ -66,6 +66,11 @@ class Servicer:
             ),
             page_size=request.page_size or PAGE_SIZE_DEFAULT,
             page_token=request.page_token,
+            order_search=request.order_search,
+            store_update_failing=request.store_update_failing,
+            refresh_due_before=(
+                mapping.moment(request.refresh_due_before) if request.HasField("refresh_due_before") else None
+            ),
         )
         page = await self._engine.list_payments(query)
         return pb.ListPaymentsResponse(payments=map(mapping.payment, page.items), next_page_token=page.next_page_token)
@@ -86,13 +91,21 @@ class Servicer:
         page = await self._engine.list_events(request.store, request.order_id, page_size, request.page_token)
         return pb.ListEventsResponse(events=map(mapping.event, page.items), next_page_token=page.next_page_token)
 
+    async def get_overview(self, request: pb.GetOverviewRequest, _actor: str) -> pb.GetOverviewResponse:
+        """Answer GetOverview."""
+        overview = await self._engine.overview(request.store or None, request.days or DAYS_DEFAULT)
+        return mapping.overview(overview)
+
     async def watch_events(
         self, request: pb.WatchEventsRequest, _actor: str
     ) -> AsyncGenerator[pb.WatchEventsResponse, None]:
         """Answer WatchEvents."""
         after_sequence = request.after_sequence if request.HasField("after_sequence") else None
-        async for event in self._engine.watch(frozenset(request.stores), after_sequence):
-            yield pb.WatchEventsResponse(event=mapping.event(event) if event is not None else None)
+        async for news in self._engine.watch(frozenset(request.stores), after_sequence):
+            if isinstance(news, int):
+                yield pb.WatchEventsResponse(sequence=news)
+            else:
+                yield pb.WatchEventsResponse(event=mapping.event(news), sequence=news.sequence)
 
     # -- Acting ---------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from google.type.money_pb2 import Money
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.domain.money import EXPONENTS
+from payment_actions_server.engine.overview import DAYS_MAX
 from payment_actions_server.engine.view import PAGE_SIZE_MAX
 from payment_actions_server.transport.errors import InvalidFields, Violation
 
@@ -81,11 +82,16 @@ RULES: Final[Mapping[str, Rule]] = {
     "state": Rule("OPERATION_STATE_SUCCEEDED or OPERATION_STATE_FAILED", _one_of(*_SETTLED)),
     "amount": Rule("in an ISO 4217 currency in use, no finer than its minor unit, units and nanos of one sign", _money),
     "authorization_expire_before": Rule("a time from year 1 to year 9999", _timestamp),
+    "refresh_due_before": Rule("a time from year 1 to year 9999", _timestamp),
+    "order_search": Rule(
+        "at most 128 characters, none of them a control character", _matches(r"[^\x00-\x1f\x7f-\x9f]{0,128}")
+    ),
+    "days": Rule(f"0 to {DAYS_MAX}", lambda days: 0 <= days <= DAYS_MAX),
     "after_sequence": Rule("0 or more", lambda sequence: sequence >= 0),
     "items": Rule(f"1 to {ITEMS_MAX} items", lambda items: len(items) <= ITEMS_MAX),
 }
 
-FREE: Final = frozenset({"etag", "page_token", "needing_attention", "validate_only"})
+FREE: Final = frozenset({"etag", "page_token", "needing_attention", "store_update_failing", "validate_only"})
 """Fields without a rule: flags, and what only its maker, the engine, can judge."""
 
 _REQUEST_ID_MISSING: Final = f"{RULES['request_id'].says}; only REFRESH and validate_only go without"

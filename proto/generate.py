@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.type import money_pb2
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
@@ -20,16 +21,11 @@ def protoc(*arguments: str) -> None:
     google = Path(money_pb2.__file__).parents[2]
     protos = sorted(str(path.relative_to(HERE)) for path in HERE.glob("payment_actions/**/*.proto"))
     include = importlib.resources.files("grpc_tools") / "_proto"
-    command = [
-        sys.executable,
-        "-m",
-        "grpc_tools.protoc",
-        "-I.",
-        f"-I{google}",
-        f"-I{include}",
-        *arguments,
-        *protos,
-    ]
+    _protoc("-I.", f"-I{google}", f"-I{include}", *arguments, *protos)
+
+
+def _protoc(*arguments: str) -> None:
+    command = [sys.executable, "-m", "grpc_tools.protoc", *arguments]
     # protoc looks for its plugins (mypy-protobuf's) on the PATH; they stand beside the interpreter that runs this.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     subprocess.run(command, cwd=HERE, check=True, env=os.environ | {"PATH": path})  # noqa: S603 - our own arguments, no shell
@@ -46,19 +42,49 @@ def generate() -> None:
     (target / "payment_actions" / "py.typed").touch()
 
 
+# What of Google's the contract and its errors use, and of the error details only these two.
+GOOGLE = ("google/rpc/error_details.proto", "google/rpc/status.proto", "google/type/money.proto")
+ERROR_DETAILS = ("ErrorInfo", "RetryInfo")
+
+
 def generate_typescript(target: Path, plugin: Path) -> None:
-    """Write the TypeScript messages, and those of Google's that they use, for which no package is published."""
+    """Write the TypeScript messages, and those of Google's that they use, for which no package is published.
+
+    Every generated file carries its own description, which every page would load: it is given only what it needs.
+    """
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    protoc(
+    image = target / "contract.binpb"
+    protoc("--include_imports", "--include_source_info", f"--descriptor_set_out={image}", *GOOGLE)
+    image.write_bytes(_lean(image.read_bytes()))
+    protos = [str(path.relative_to(HERE)) for path in HERE.glob("payment_actions/**/*.proto")]
+    _protoc(
+        f"--descriptor_set_in={image}",
         f"--plugin=protoc-gen-es={plugin}",
         f"--es_out={target}",
         "--es_opt=target=ts,import_extension=js",
-        "google/api/field_behavior.proto",
-        "google/rpc/error_details.proto",
-        "google/rpc/status.proto",
-        "google/type/money.proto",
+        *sorted(protos),
+        *GOOGLE,
     )
+    image.unlink()
+
+
+def _lean(image: bytes) -> bytes:
+    files = FileDescriptorSet.FromString(image)
+    for file in files.file:
+        if file.name == GOOGLE[0]:
+            kept = [message for message in file.message_type if message.name in ERROR_DETAILS]
+            del file.message_type[:]
+            file.message_type.extend(kept)
+            file.ClearField("source_code_info")  # It points at the messages by their place.
+        if not file.name.startswith("google/protobuf/"):
+            for message in file.message_type:
+                for field in message.field:
+                    field.ClearField("options")  # Who sets a field is said in its comment too.
+            dependencies = [name for name in file.dependency if name != "google/api/field_behavior.proto"]
+            del file.dependency[:]
+            file.dependency.extend(dependencies)
+    return files.SerializeToString()
 
 
 class GenerateStubs(BuildHookInterface[Any]):

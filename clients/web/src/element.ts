@@ -1,10 +1,14 @@
-import { html, LitElement } from "lit";
-import { createClient } from "./client/index.js";
+import { PaymentActionsElement } from "./payment_actions_element.js";
 
-export class PaymentActionsElement extends LitElement {
-  protected override render() {
-    return html`<p>${createClient({ baseUrl: "" }).rpc ? "" : ""}</p>`;
-  }
+export { PaymentActionsElement } from "./payment_actions_element.js";
+
+// The script may be on a page twice: the shop's own and a plugin's.
+if (customElements.get("payment-actions") === undefined) {
+  customElements.define("payment-actions", PaymentActionsElement);
 }
 
-customElements.define("payment-actions", PaymentActionsElement);
+declare global {
+  interface HTMLElementTagNameMap {
+    "payment-actions": PaymentActionsElement;
+  }
+}

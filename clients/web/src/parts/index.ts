@@ -1,1 +1,16 @@
-export {};
+export { LANGUAGES, millis, Translator } from "../i18n/index.js";
+export { compare, fromDecimal, isZero, toDecimal } from "../money.js";
+export type { Notice } from "../order/notice.js";
+export { actionsOf, type Connection, Order } from "../order/order.js";
+export { actionsBar, unavailableActions } from "./actions_bar.js";
+export { ConfirmDialog, type Confirmed } from "./confirm_dialog.js";
+export { history } from "./history.js";
+export { money } from "./money.js";
+export { notice } from "./notice.js";
+export { statusChip } from "./status_chip.js";
+export { storeUpdate } from "./store_update.js";
+export { styles, tokens } from "./styles.js";
+export { isForeign, summary } from "./summary.js";
+export { nextLook, underWay } from "./under_way.js";
+export { type Drawn, methodName, quoted, type View } from "./view.js";
+export * from "./words.js";

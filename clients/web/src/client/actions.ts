@@ -1,0 +1,64 @@
+import type { Client } from "@connectrpc/connect";
+import { Action, type Operation, type Payment, type PaymentActions } from "../proto.js";
+import { readError } from "./errors.js";
+import type { Intent, RequestIds } from "./request_ids.js";
+
+/** An intent with its note, which is sent but kept nowhere. */
+export interface SentAction extends Intent {
+  /** Why, for the history. */
+  note?: string | undefined;
+}
+
+export interface ActionOptions {
+  /** How long one attempt may take. The service keeps working on it either way. */
+  timeoutMs?: number;
+  /** How often to ask, always with the same request id, before giving the question back to the caller. */
+  attempts?: number;
+}
+
+const TIMEOUT_MS = 60_000;
+const ATTEMPTS = 3;
+const PAUSE_MS = 700;
+
+/** Ask for an action under `requestId` until there is a definite answer, or `attempts` had none. */
+export async function ask(
+  rpc: Client<typeof PaymentActions>,
+  action: SentAction,
+  requestId: string,
+  requestIds: RequestIds,
+  options: ActionOptions = {},
+): Promise<{ operation: Operation; payment: Payment }> {
+  const attempts = options.attempts ?? ATTEMPTS;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const result = await send(rpc, action, requestId, options.timeoutMs ?? TIMEOUT_MS);
+      // An operation, whatever its state, is a definite answer to the question whether the request arrived.
+      requestIds.forget(requestId);
+      return result;
+    } catch (thrown) {
+      const error = readError(thrown);
+      if (error.happened === "no") requestIds.forget(requestId);
+      if (error.happened === "no" || attempt >= attempts) throw error;
+    }
+    await new Promise((wake) => setTimeout(wake, PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random())));
+  }
+}
+
+async function send(
+  rpc: Client<typeof PaymentActions>,
+  { action, store, orderId, etag = "", note = "", amount }: SentAction,
+  requestId: string,
+  timeoutMs: number,
+): Promise<{ operation: Operation; payment: Payment }> {
+  const request = { store, orderId, requestId, etag, note };
+  const withAmount = { ...request, ...(amount && { amount }) };
+  const call = { timeoutMs };
+  const { operation, payment } = await (action === Action.CAPTURE
+    ? rpc.capturePayment(withAmount, call)
+    : action === Action.REFUND
+      ? rpc.refundPayment(withAmount, call)
+      : rpc.voidPayment(request, call));
+  // Without them the answer proves nothing, like one that never came.
+  if (operation === undefined || payment === undefined) throw new Error("the service answered without an operation");
+  return { operation, payment };
+}

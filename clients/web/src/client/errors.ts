@@ -1,0 +1,136 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.js";
+import { ErrorReason } from "../proto.js";
+
+/** The domain of every reason of this service. */
+const DOMAIN = "payment-actions";
+
+/** Why a call was refused, as the contract names it. */
+export type ServiceReason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;
+
+/**
+ * Why a call has no result. Two are not the service's: NO_ANSWER, when nothing that it said came through (lost connection,
+ * a proxy's error, the service stopping), and OFFLINE, when the browser has no network and nothing was sent.
+ */
+export type Reason = ServiceReason | "NO_ANSWER" | "OFFLINE";
+
+/** Whether an action may have happened. */
+export type Happened = "no" | "unknown";
+
+/**
+ * What to do next.
+ *
+ * - `change_request`: the same request would be refused again.
+ * - `read_again`: what was read is out of date, or was never so; read, then decide anew.
+ * - `try_later`: nothing is wrong with the request; a new attempt takes a new request id.
+ * - `ask_again`: with the same request id, which repeats the question and never the action.
+ * - `get_permission`: somebody else has to allow it.
+ */
+export type Advice = "change_request" | "read_again" | "try_later" | "ask_again" | "get_permission";
+
+/** The variables of a reason's message, each as text. Values that a later service leaves out are undefined. */
+interface MetadataOf {
+  STORE_NOT_FOUND: { store: string; known_stores: string };
+  ORDER_NOT_FOUND: { store: string; order_id: string };
+  OPERATION_NOT_FOUND: { store: string; operation_id: string };
+  INVALID_REQUEST: { field: string; rule: string };
+  PARTIAL_AMOUNT_NOT_SUPPORTED: { action: string; amount: string; whole_amount: string };
+  AMOUNT_OUT_OF_RANGE: { action: string; amount: string; whole_amount: string };
+  CURRENCY_MISMATCH: { currency_code: string; expected_currency_code: string };
+  REQUEST_ID_REUSED: { request_id: string; operation_id: string; action: string; order_id: string };
+  ACTION_NOT_AVAILABLE: { action: string; available_actions: string; policy: string };
+  OPERATION_IN_FLIGHT: { action: string; available_actions: string };
+  NOT_OUR_PAYMENT_METHOD: { action: string; available_actions: string };
+  ETAG_MISMATCH: { etag: string; current_etag: string };
+  UNAUTHENTICATED: Record<never, string>;
+  PERMISSION_DENIED: { store: string };
+  GATEWAY_THROTTLED: { retry_after_seconds: string; operation_id: string };
+  GATEWAY_UNAVAILABLE: { store: string; operation_id: string };
+  PLATFORM_UNAVAILABLE: { store: string };
+  NO_ANSWER: Record<never, string>;
+  OFFLINE: Record<never, string>;
+}
+
+/** What went wrong, by reason: `switch (failure.reason)` narrows the metadata. */
+export type Failure = {
+  [R in Reason]: { readonly reason: R; readonly metadata: Readonly<Partial<MetadataOf[R]>> };
+}[Reason];
+
+const ADVICE: Record<Reason, Advice> = {
+  STORE_NOT_FOUND: "change_request",
+  ORDER_NOT_FOUND: "change_request",
+  OPERATION_NOT_FOUND: "change_request",
+  INVALID_REQUEST: "change_request",
+  PARTIAL_AMOUNT_NOT_SUPPORTED: "change_request",
+  AMOUNT_OUT_OF_RANGE: "change_request",
+  CURRENCY_MISMATCH: "change_request",
+  REQUEST_ID_REUSED: "change_request",
+  ACTION_NOT_AVAILABLE: "read_again",
+  OPERATION_IN_FLIGHT: "read_again",
+  NOT_OUR_PAYMENT_METHOD: "read_again",
+  ETAG_MISMATCH: "read_again",
+  UNAUTHENTICATED: "get_permission",
+  PERMISSION_DENIED: "get_permission",
+  GATEWAY_THROTTLED: "try_later",
+  GATEWAY_UNAVAILABLE: "try_later",
+  PLATFORM_UNAVAILABLE: "try_later",
+  NO_ANSWER: "ask_again",
+  OFFLINE: "ask_again",
+};
+
+/** A call that has no result. Its message is the service's, in English; `failure.reason` is for programs. */
+export class PaymentActionsError extends Error {
+  override readonly name = "PaymentActionsError";
+  /** Whether what was asked for may have happened. Only an answer of the service itself proves that it did not. */
+  readonly happened: Happened;
+  readonly advice: Advice;
+
+  constructor(
+    readonly failure: Failure,
+    message: string,
+    /** When the service says to come back, if it does. */
+    readonly retryAfterSeconds?: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.happened = failure.reason === "NO_ANSWER" ? "unknown" : "no";
+    this.advice = ADVICE[failure.reason];
+  }
+
+  get reason(): Reason {
+    return this.failure.reason;
+  }
+}
+
+/**
+ * Return what any thrown value means to the caller.
+ *
+ * Definite is only what carries the service's own ErrorInfo. Whatever else failed, a proxy's 403 included, may have failed
+ * after the service had acted.
+ */
+export function readError(thrown: unknown): PaymentActionsError {
+  if (thrown instanceof PaymentActionsError) return thrown;
+  const error = ConnectError.from(thrown);
+  const info = error.findDetails(ErrorInfoSchema).find((detail) => detail.domain === DOMAIN);
+  if (info === undefined || !isServiceReason(info.reason)) return unknownOutcome(error);
+  const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  return new PaymentActionsError(
+    { reason: info.reason, metadata: info.metadata } as Failure,
+    error.rawMessage,
+    delay && Number(delay.seconds) + delay.nanos / 1e9,
+    { cause: error },
+  );
+}
+
+/** Tell whether the caller itself ended the call. */
+export function isAborted(thrown: unknown): boolean {
+  return ConnectError.from(thrown).code === Code.Canceled;
+}
+
+function unknownOutcome(error: ConnectError): PaymentActionsError {
+  return new PaymentActionsError({ reason: "NO_ANSWER", metadata: {} }, error.rawMessage, undefined, { cause: error });
+}
+
+function isServiceReason(reason: string): reason is ServiceReason {
+  return reason !== "UNSPECIFIED" && typeof ErrorReason[reason as ServiceReason] === "number";
+}

@@ -1,0 +1,250 @@
+import type {
+  Intent,
+  PaymentActionsClient,
+  PaymentActionsError,
+  SentAction,
+  Watch,
+  WatchState,
+} from "../client/index.js";
+import { readError } from "../client/index.js";
+import { millis } from "../i18n/index.js";
+import { Action, type Event, EventType, type Operation, OperationState, type Payment } from "../proto.js";
+import type { Notice } from "./notice.js";
+
+/** How far what is shown can be trusted to be the present. */
+export type Connection = "connecting" | "live" | "lost" | "offline" | "refused";
+
+const FINAL = new Set([
+  OperationState.SUCCEEDED,
+  OperationState.DECLINED,
+  OperationState.FAILED,
+  OperationState.ALREADY_DONE,
+]);
+
+// The time of the next check moves without an event when a check shows nothing new; so it is read again once it is past.
+const OVERDUE_MS = 2000;
+const RELOAD_PAUSE_MS = 5000;
+
+/**
+ * One order's payment on a page: read, watched, acted upon. Knows no rule of its own: what may be done is what the service
+ * offers, and each action is bound to the state that the person saw.
+ */
+export class Order {
+  payment: Payment | undefined;
+  /** Newest last, as the service lists them. */
+  events: Event[] = [];
+  error: PaymentActionsError | undefined;
+  connection: Connection = "connecting";
+  /** What this page has asked for and not heard of yet. */
+  sending: { action: Action; amount?: Intent["amount"] } | undefined;
+  notice: Notice | undefined;
+
+  private watch: Watch | undefined;
+  private readonly life = new AbortController();
+  private loading: Promise<void> | undefined;
+  private again = false;
+  private loadedAt = 0;
+  /** Operations that this page asked for: their news is told as an answer, not as somebody else's doing. */
+  private readonly own = new Set<string>();
+
+  constructor(
+    private readonly client: PaymentActionsClient,
+    readonly store: string,
+    readonly orderId: string,
+    private readonly changed: (order: Order) => void,
+  ) {}
+
+  async open(): Promise<void> {
+    this.watch = this.client.watch({
+      stores: [this.store],
+      onEvent: (event) => this.happened(event),
+      onState: (state) => this.connected(state),
+    });
+    await this.load();
+    await this.loadHistory();
+    if (!this.life.signal.aborted) this.settleUnanswered();
+  }
+
+  close(): void {
+    this.life.abort();
+    this.watch?.stop();
+  }
+
+  /** Read the payment; calls that come meanwhile lead to one more reading, not to many. */
+  load(): Promise<void> {
+    if (this.loading !== undefined) {
+      this.again = true;
+      return this.loading;
+    }
+    this.loading = this.read().finally(() => {
+      this.loading = undefined;
+    });
+    return this.loading;
+  }
+
+  async act(intent: Omit<SentAction, "store" | "orderId">): Promise<void> {
+    const action: SentAction = { ...intent, store: this.store, orderId: this.orderId };
+    if (this.sending !== undefined) return;
+    this.sending = { action: action.action, amount: action.amount };
+    this.tell(undefined);
+    try {
+      const { operation, payment } = await this.client.act(action);
+      this.own.add(operation.operationId);
+      this.sending = undefined;
+      this.take(payment);
+      this.tell(FINAL.has(operation.state) ? { kind: "ended", operation } : undefined);
+    } catch (thrown) {
+      this.sending = undefined;
+      this.failed(action, readError(thrown));
+    }
+  }
+
+  async refresh(): Promise<void> {
+    if (this.sending !== undefined) return;
+    const before = this.payment;
+    this.sending = { action: Action.REFRESH };
+    this.tell(undefined);
+    try {
+      const { payment, events } = await this.client.refresh(this.store, this.orderId);
+      this.sending = undefined;
+      this.take(payment);
+      for (const event of events) this.add(event);
+      this.tell({ kind: "refreshed", status: payment.status, changed: before?.etag !== payment.etag });
+    } catch (thrown) {
+      this.sending = undefined;
+      this.tell({ kind: "refused", action: Action.REFRESH, error: readError(thrown) });
+    }
+  }
+
+  tell(notice: Notice | undefined): void {
+    this.notice = notice;
+    this.update();
+  }
+
+  /** Called as time passes: reads again when a time that is shown has come and gone. */
+  tick(now: number): void {
+    const { payment } = this;
+    const due = [
+      payment?.operationInFlight?.nextCheckTime ?? payment?.nextRefreshTime,
+      payment?.storeUpdate?.nextAttemptTime,
+    ];
+    const overdue = due.some((time) => time !== undefined && millis(time) + OVERDUE_MS < now);
+    if (overdue && now - this.loadedAt > RELOAD_PAUSE_MS) void this.load();
+  }
+
+  private async read(): Promise<void> {
+    do {
+      this.again = false;
+      this.loadedAt = Date.now();
+      try {
+        this.take(await this.client.getPayment(this.store, this.orderId, { signal: this.life.signal }));
+        this.error = undefined;
+      } catch (thrown) {
+        if (this.life.signal.aborted) return;
+        this.error = readError(thrown);
+      }
+      this.update();
+    } while (this.again);
+  }
+
+  private async loadHistory(): Promise<void> {
+    if (this.payment === undefined) return;
+    try {
+      for await (const page of this.client.history(this.store, this.orderId, { signal: this.life.signal })) {
+        for (const event of page) this.add(event);
+        this.update();
+      }
+    } catch {
+      // The history is missing, the actions are not: it is read again when the connection is back.
+    }
+  }
+
+  /** An answer may have been overtaken by a later one. */
+  private take(payment: Payment): void {
+    const known = this.payment?.updateTime;
+    if (known && payment.updateTime && millis(payment.updateTime) < millis(known)) return;
+    this.payment = payment;
+  }
+
+  private add(event: Event): void {
+    if (event.orderId !== this.orderId || this.events.some(({ number }) => number === event.number)) return;
+    this.events = [...this.events, event].sort((one, other) => Number(one.number - other.number));
+  }
+
+  private happened(event: Event): void {
+    if (event.store !== this.store || event.orderId !== this.orderId) return;
+    this.add(event);
+    void this.load().then(() => this.tellOf(event));
+  }
+
+  private tellOf(event: Event): void {
+    if (this.own.has(event.operationId) && event.type === EventType.OPERATION_ENDED)
+      void this.tellEnd(event.operationId);
+    const moved = event.statusBefore !== event.statusAfter && event.type !== EventType.PAYMENT_SEEN;
+    if (!moved || this.sending !== undefined || this.own.has(event.operationId)) return;
+    this.tell({ kind: "changed_by", actor: event.actor, status: event.statusAfter });
+  }
+
+  /** What was asked for here, and answered late. */
+  private async tellEnd(operationId: string): Promise<void> {
+    if (this.sending !== undefined || this.notice?.kind === "ended") return;
+    try {
+      const { operation } = await this.client.rpc.getOperation({ store: this.store, operationId });
+      if (operation !== undefined && FINAL.has(operation.state)) this.tell({ kind: "ended", operation });
+    } catch {
+      // The history shows it all the same.
+    }
+  }
+
+  private connected(state: WatchState): void {
+    const before = this.connection;
+    if (state.name === "live") this.connection = "live";
+    else if (state.name === "waiting") this.connection = navigator.onLine ? "lost" : "offline";
+    else if (state.name === "stopped" && state.error) this.connection = "refused";
+    if (state.name === "live" && !(state.resumed && this.payment)) void this.load().then(() => this.loadHistory());
+    if (before !== this.connection) this.update();
+  }
+
+  private failed(action: SentAction, error: PaymentActionsError): void {
+    if (error.happened === "unknown") {
+      this.tell({ kind: "no_answer", action: action.action, retry: () => void this.act(action) });
+    } else if (error.reason === "ETAG_MISMATCH") {
+      this.tell({ kind: "stale" });
+    } else {
+      this.tell({ kind: "refused", action: action.action, error });
+    }
+    void this.load();
+  }
+
+  /** Take up what this tab had asked for before it was reloaded. */
+  private settleUnanswered(): void {
+    const kept = this.client.unanswered(this.store, this.orderId).at(-1);
+    if (kept === undefined || this.payment === undefined) return;
+    const { requestId, keptSince, ...intent } = kept;
+    if (this.payment.operationInFlight?.requestId === requestId) {
+      this.own.add(this.payment.operationInFlight.operationId);
+      this.client.forget(requestId);
+    } else if (intent.etag !== undefined && intent.etag !== this.payment.etag) {
+      // Bound to a state that is past, it can start nothing any more: asking only tells what became of it.
+      void this.act(intent);
+    } else {
+      this.tell({ kind: "unanswered", action: intent.action, time: keptSince, retry: () => void this.act(intent) });
+    }
+  }
+
+  private update(): void {
+    if (!this.life.signal.aborted) this.changed(this);
+  }
+}
+
+/** Return the action of every operation in a history; an event names its operation only. */
+export function actionsOf(events: Event[], inFlight: Operation | undefined): Map<string, Action> {
+  const actions = new Map<string, Action>();
+  for (const { operationId, details, message } of events) {
+    const word = details["action"] ?? /^[A-Z]+/.exec(message)?.[0] ?? "";
+    const action = Action[word as keyof typeof Action];
+    if (operationId && action !== undefined) actions.set(operationId, action);
+  }
+  if (inFlight) actions.set(inFlight.operationId, inFlight.action);
+  return actions;
+}

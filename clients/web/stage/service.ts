@@ -1,0 +1,122 @@
+import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
+import { ErrorInfoSchema } from "../src/gen/google/rpc/error_details_pb.js";
+import {
+  Action,
+  type Event,
+  EventType,
+  OperationState,
+  type Payment,
+  PaymentActions,
+  PaymentStatus,
+  StoreUpdateState,
+} from "../src/proto.js";
+import { at, eventsOf, paymentOf, SCENES, usd } from "./scenes.js";
+
+/** A service in this page, with one order for each scene. Enough of one for the element: the real one has its own tests. */
+export class StageService {
+  readonly payments = new Map(Object.keys(SCENES).map((scene) => [scene, paymentOf(scene)]));
+  readonly events = new Map(Object.keys(SCENES).map((scene) => [scene, eventsOf(scene)]));
+  private sequence = 100n;
+  private readonly watchers = new Set<(event: Event) => void>();
+  readonly transport: Transport = createRouterTransport(({ service }) => {
+    service(PaymentActions, {
+      getPayment: ({ orderId }) => ({ payment: this.payment(orderId) }),
+      listEvents: ({ orderId }) => ({ events: this.events.get(orderId) ?? [] }),
+      capturePayment: (request) => this.act(request, Action.CAPTURE),
+      voidPayment: (request) => this.act(request, Action.VOID),
+      refundPayment: (request) => this.act(request, Action.REFUND),
+      refreshPayment: ({ orderId }) => ({ payment: this.payment(orderId), events: [] }),
+      watchEvents: (_, { signal }) => this.watch(signal),
+    });
+  });
+
+  /** Let somebody else void an authorized order. */
+  voidBySomebodyElse(orderId: string): void {
+    this.move(this.payment(orderId), Action.VOID, "ben@shop.example", "");
+  }
+
+  private payment(orderId: string): Payment {
+    const payment = this.payments.get(orderId);
+    if (payment === undefined) throw refusal(Code.NotFound, "ORDER_NOT_FOUND", "The store has no such order.");
+    return payment;
+  }
+
+  private async act(request: { orderId: string; requestId: string; etag: string; note: string }, action: Action) {
+    const payment = this.payment(request.orderId);
+    if (request.etag && request.etag !== payment.etag) {
+      throw refusal(Code.Aborted, "ETAG_MISMATCH", "The payment changed since it was read.");
+    }
+    await new Promise((answered) => setTimeout(answered, 300));
+    const operation = {
+      operationId: request.requestId.slice(0, 26),
+      action,
+      amount: usd(129, 900_000_000),
+      state: OperationState.SUCCEEDED,
+    };
+    return { operation, payment: this.move(payment, action, "anna@shop.example", operation.operationId) };
+  }
+
+  private move(before: Payment, action: Action, actor: string, operationId: string): Payment {
+    const status =
+      action === Action.CAPTURE
+        ? PaymentStatus.CAPTURED
+        : action === Action.VOID
+          ? PaymentStatus.VOIDED
+          : PaymentStatus.REFUNDED;
+    this.sequence += 1n;
+    const after = paymentOf(action === Action.CAPTURE ? "captured" : "declined", {
+      orderId: before.orderId,
+      status,
+      reasonCode: "",
+      etag: `"${this.sequence}"`,
+      updateTime: at(Number(this.sequence) * 1000),
+      storeUpdate: { state: StoreUpdateState.PENDING },
+    });
+    this.payments.set(before.orderId, after);
+    const story = this.events.get(before.orderId) ?? [];
+    const event = {
+      ...(eventsOf("captured")[4] as Event),
+      orderId: before.orderId,
+      number: BigInt(story.length + 1),
+      sequence: this.sequence,
+      type: EventType.OPERATION_ENDED,
+      actor,
+      operationId,
+      time: at(0),
+      statusBefore: before.status,
+      statusAfter: status,
+      details: { action: Action[action], operation_state: "SUCCEEDED" },
+      message: `${Action[action]} of 129.90 USD: SUCCEEDED`,
+    };
+    this.events.set(before.orderId, [...story, event]);
+    for (const tell of this.watchers) tell(event);
+    return after;
+  }
+
+  private async *watch(signal: AbortSignal) {
+    const waiting: Event[] = [];
+    let wake = () => {};
+    const tell = (event: Event) => {
+      waiting.push(event);
+      wake();
+    };
+    this.watchers.add(tell);
+    signal.addEventListener("abort", () => wake());
+    try {
+      while (!signal.aborted) {
+        for (let event = waiting.shift(); event !== undefined; event = waiting.shift())
+          yield { event, sequence: event.sequence };
+        await new Promise<void>((resume) => {
+          wake = resume;
+        });
+      }
+    } finally {
+      this.watchers.delete(tell);
+    }
+  }
+}
+
+function refusal(code: Code, reason: string, message: string): ConnectError {
+  const value = { reason, domain: "payment-actions", metadata: {} };
+  return new ConnectError(message, code, undefined, [{ desc: ErrorInfoSchema, value }]);
+}

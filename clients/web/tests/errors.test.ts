@@ -1,0 +1,47 @@
+import { ConnectError } from "@connectrpc/connect";
+import { expect, test } from "vitest";
+import { PaymentActionsError, readError } from "../src/client/index.js";
+import { ErrorReason } from "../src/proto.js";
+import { Code, clientOf, lost, refusal } from "./support.js";
+
+const REASONS = Object.keys(ErrorReason).filter((key) => Number.isNaN(Number(key)) && key !== "UNSPECIFIED");
+
+async function thrownBy(error: ConnectError): Promise<PaymentActionsError> {
+  const client = clientOf({ getPayment: () => Promise.reject(error) });
+  return client.getPayment("eu-shop", "4711").then(
+    () => expect.unreachable(),
+    (thrown: PaymentActionsError) => thrown,
+  );
+}
+
+test.each(REASONS)("%s proves that nothing happened, and keeps what the service said", async (reason) => {
+  const error = await thrownBy(refusal(Code.FailedPrecondition, reason, { store: "eu-shop" }));
+  expect(error).toBeInstanceOf(PaymentActionsError);
+  expect(error).toMatchObject({ reason, happened: "no", message: `refused: ${reason}` });
+  expect(error.failure.metadata).toEqual({ store: "eu-shop" });
+  expect(error.advice).not.toBe("ask_again");
+});
+
+test("the reason narrows what can be known of it", async () => {
+  const { failure } = await thrownBy(refusal(Code.Aborted, "ETAG_MISMATCH", { etag: '"3"', current_etag: '"5"' }));
+  expect(failure.reason === "ETAG_MISMATCH" && failure.metadata.current_etag).toBe('"5"');
+});
+
+test("a throttled call says when to come back", async () => {
+  const error = await thrownBy(refusal(Code.ResourceExhausted, "GATEWAY_THROTTLED", {}, 2));
+  expect(error).toMatchObject({ retryAfterSeconds: 2, advice: "try_later" });
+});
+
+test.each([
+  ["a lost connection", lost()],
+  ["a mistake of the service", new ConnectError("oops", Code.Internal)],
+  ["a proxy's 403", new ConnectError("HTTP 403", Code.PermissionDenied)],
+  ["a reason of another service", refusal(Code.Unavailable, "SOMETHING_NEW")],
+])("%s proves nothing: ask again", async (_, error) => {
+  expect(await thrownBy(error)).toMatchObject({ reason: "NO_ANSWER", happened: "unknown", advice: "ask_again" });
+});
+
+test("any thrown value is read", () => {
+  expect(readError(new TypeError("Failed to fetch")).reason).toBe("NO_ANSWER");
+  expect(readError("text").happened).toBe("unknown");
+});

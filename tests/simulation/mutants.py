@@ -356,7 +356,7 @@ def _() -> Patches:
     yield patch.object(Notifications, "_remember", remember)
 
 
-@mutant("look taken for answered by the order alone", within=200)
+@mutant("look taken for answered by the order alone", within=600)
 def _() -> Patches:
     original = Ledger.change
 

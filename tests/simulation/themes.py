@@ -64,12 +64,12 @@ THEMES: Final = (
     # What was done elsewhere, on a payment that no schedule visits, is told once, and then nobody can look.
     Theme(
         "news from the console alone",
-        MappingProxyType({"look: unavailable": 0.5, "commit: crash after": 0.02, "look: crash before": 0.03}),
+        MappingProxyType({"look: unavailable": 0.6, "commit: crash after": 0.02, "look: crash before": 0.03}),
         amounts=(1_000, 12_990),
         partial=True,
         pace_seconds=4.0,
         weights=MappingProxyType(
-            {"act": 10, "change": 60, "console": 60, "look": 60, "storm": 0}
+            {"act": 2, "place": 1, "change": 60, "console": 60, "look": 60, "storm": 0}
             | dict.fromkeys(("double click", "ask twice", "burst", "repeat", "refresh", "notify", "freeze"), 1)
         ),
     ),

@@ -1,0 +1,178 @@
+/** A bulk run: one action for many orders, kept so that whatever breaks off can be taken up again. Pure. */
+
+import { Action, type Operation, OperationState, type RunActionsResponse } from "@payment-actions/web/proto";
+import { decimal } from "../money.js";
+
+/** An amount as the run's store keeps it: plain, and exact. */
+export interface Sum {
+  readonly currencyCode: string;
+  readonly amount: string;
+}
+
+export type ItemState =
+  | "chosen" // Nothing is known yet.
+  | "ready" // The dry run says that it would go.
+  | "excluded" // The dry run says that it would be refused: it is not sent.
+  | "sent" // Asked for; no answer yet. It may have happened.
+  | "in_flight" // The service has it and waits for the gateway.
+  | "needs_review"
+  | "done"
+  | "already_done"
+  | "declined"
+  | "failed" // It never happened: certain.
+  | "refused"; // The service refused: nothing was started.
+
+export interface Item {
+  readonly index: number;
+  readonly store: string;
+  readonly orderId: string;
+  readonly orderNumber: string;
+  /** Made before anything is sent, and never changed: asking again with it repeats the question, not the action. */
+  readonly requestId: string;
+  readonly state: ItemState;
+  readonly amount: Sum | null;
+  readonly operationId: string;
+  readonly message: string;
+}
+
+export type Phase = "chosen" | "previewed" | "confirmed";
+
+export interface Run {
+  readonly id: string;
+  readonly action: Action;
+  readonly note: string;
+  readonly actor: string;
+  readonly phase: Phase;
+  /** Milliseconds since 1970. */
+  readonly createTime: number;
+  readonly count: number;
+}
+
+/** Those that asking again, with the same request id, can bring further. */
+const UNSETTLED: ReadonlySet<ItemState> = new Set(["ready", "sent", "in_flight"]);
+
+/** What the service says of one item is put into the item; a dry run's word as well as the run's. */
+export function answered(item: Item, response: RunActionsResponse): Item {
+  if (response.error !== undefined) {
+    const state = isCertain(response.error.code) ? "refused" : "sent";
+    return { ...item, state, message: response.error.message };
+  }
+  if (response.operation !== undefined) return withOperation(item, response.operation);
+  return { ...item, state: "done", message: "" };
+}
+
+export function previewed(item: Item, response: RunActionsResponse): Item {
+  if (response.error !== undefined) return { ...item, state: "excluded", message: response.error.message };
+  const money = response.preview?.amount;
+  const amount = money === undefined ? null : { currencyCode: money.currencyCode, amount: decimal(money) };
+  return { ...item, state: "ready", amount, message: response.preview?.effect ?? "" };
+}
+
+const STATES: Readonly<Record<OperationState, ItemState>> = {
+  [OperationState.UNSPECIFIED]: "sent",
+  [OperationState.UNKNOWN]: "in_flight",
+  [OperationState.PENDING]: "in_flight",
+  [OperationState.NEEDS_REVIEW]: "needs_review",
+  [OperationState.SUCCEEDED]: "done",
+  [OperationState.DECLINED]: "declined",
+  [OperationState.FAILED]: "failed",
+  [OperationState.ALREADY_DONE]: "already_done",
+};
+
+export function withOperation(item: Item, operation: Operation): Item {
+  const message = [operation.reasonCode, operation.message].filter((text) => text !== "").join(": ");
+  return { ...item, state: STATES[operation.state] ?? "sent", operationId: operation.operationId, message };
+}
+
+// What proves nothing, by the contract: CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, INTERNAL; and UNAVAILABLE without a reason.
+// An UNAVAILABLE with one is certain, but worth asking again: it stays unsettled, too.
+const PROVES_NOTHING: ReadonlySet<number> = new Set([1, 2, 4, 8, 13, 14]);
+
+function isCertain(code: number): boolean {
+  return !PROVES_NOTHING.has(code);
+}
+
+/** Before the request leaves: from here on it may have happened. */
+export function sent(item: Item): Item {
+  return item.state === "ready" ? { ...item, state: "sent" } : item;
+}
+
+export function toAsk(items: readonly Item[]): Item[] {
+  return items.filter((item) => UNSETTLED.has(item.state));
+}
+
+export type Tally = Readonly<Record<ItemState, number>>;
+
+export const ITEM_STATES: readonly ItemState[] = [
+  "done",
+  "already_done",
+  "in_flight",
+  "sent",
+  "needs_review",
+  "declined",
+  "failed",
+  "refused",
+  "ready",
+  "excluded",
+  "chosen",
+];
+
+export function tally(items: readonly Item[]): Tally {
+  const counts = Object.fromEntries(ITEM_STATES.map((state) => [state, 0])) as Record<ItemState, number>;
+  for (const item of items) counts[item.state] += 1;
+  return counts;
+}
+
+/** How many have an answer, of those that were to be sent. */
+export function progress(items: readonly Item[]): { readonly ended: number; readonly total: number } {
+  const asked = items.filter((item) => item.state !== "excluded" && item.state !== "chosen");
+  return { ended: asked.filter((item) => !UNSETTLED.has(item.state)).length, total: asked.length };
+}
+
+/** Exact sums of those in a state, one for each currency. */
+export function sumsOf(items: readonly Item[], states: readonly ItemState[]): Sum[] {
+  const totals = new Map<string, bigint>();
+  for (const { amount, state } of items) {
+    if (amount === null || !states.includes(state)) continue;
+    totals.set(amount.currencyCode, (totals.get(amount.currencyCode) ?? 0n) + nanos(amount.amount));
+  }
+  return [...totals]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([currencyCode, total]) => ({ currencyCode, amount: text(total) }));
+}
+
+export function nanos(amount: string): bigint {
+  const [units = "0", fraction = ""] = amount.split(".");
+  return BigInt(units) * 1_000_000_000n + BigInt(fraction.padEnd(9, "0"));
+}
+
+function text(total: bigint): string {
+  const fraction = String(total % 1_000_000_000n).padStart(9, "0").replace(/0+$/, "");
+  return `${total / 1_000_000_000n}${fraction === "" ? "" : `.${fraction}`}`;
+}
+
+export function newRun(id: string, action: Action, count: number, actor: string, createTime: number): Run {
+  return { id, action, note: "", actor, phase: "chosen", createTime, count };
+}
+
+export function newItems(
+  orders: readonly { readonly store: string; readonly orderId: string; readonly orderNumber: string }[],
+  requestId: () => string,
+): Item[] {
+  return orders.map((order, index) => ({
+    index,
+    store: order.store,
+    orderId: order.orderId,
+    orderNumber: order.orderNumber,
+    requestId: requestId(),
+    state: "chosen",
+    amount: null,
+    operationId: "",
+    message: "",
+  }));
+}
+
+/** Another action is another intent: it gets other request ids. Only before anything was sent. */
+export function withAction(items: readonly Item[], requestId: () => string): Item[] {
+  return items.map((item) => ({ ...item, requestId: requestId(), state: "chosen", amount: null, message: "" }));
+}

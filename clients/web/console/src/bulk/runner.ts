@@ -1,0 +1,152 @@
+/** Drives a run: a dry run first, then the run, in portions; every answer is kept as it comes. */
+
+import { create } from "@bufbuild/protobuf";
+import {
+  Action,
+  type ActionItem,
+  ActionItemSchema,
+  type GetOperationResponse,
+  MoneySchema,
+  type RunActionsResponse,
+} from "@payment-actions/web/proto";
+import { answered, type Item, nanos, previewed, type Run, sent, toAsk, withAction, withOperation } from "./model.js";
+import type { RunStore } from "./store.js";
+
+/** What of the service a run needs. */
+export interface RunService {
+  runActions(
+    request: { items: ActionItem[]; validateOnly: boolean },
+    options: { signal: AbortSignal },
+  ): AsyncIterable<RunActionsResponse>;
+  getOperation(request: { store: string; operationId: string }): Promise<GetOperationResponse>;
+}
+
+/** So many are asked for in one call: what an aborted connection leaves without an answer is bounded. */
+export const PORTION = 500;
+const KEEP_MILLISECONDS = 300;
+
+export class Runner {
+  run: Run;
+  items: Item[];
+  readonly #store: RunStore;
+  readonly #service: RunService;
+  readonly #changed: () => void;
+  readonly #unsaved = new Map<number, Item>();
+  readonly #stop = new AbortController();
+  #keptAt = 0;
+
+  constructor(run: Run, items: Item[], store: RunStore, service: RunService, changed: () => void) {
+    this.run = run;
+    this.items = items;
+    this.#store = store;
+    this.#service = service;
+    this.#changed = changed;
+  }
+
+  /** Stops listening. What was asked for goes on in the service. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async choose(action: Action, note: string, newRequestId: () => string): Promise<void> {
+    if (this.run.phase === "confirmed") throw new Error("a run that was confirmed cannot become another");
+    this.items = withAction(this.items, newRequestId);
+    this.run = { ...this.run, action, note, phase: "chosen" };
+    await this.#store.add(this.run, this.items);
+    this.#changed();
+  }
+
+  /** Asks what each would do; starts nothing. */
+  async preview(): Promise<void> {
+    if (this.run.phase === "confirmed") throw new Error("a run that was confirmed is not tried out again");
+    await this.#ask(this.items, true, (item, response) => previewed(item, response));
+    this.run = { ...this.run, phase: "previewed" };
+    await this.#store.putRun(this.run);
+    this.#changed();
+  }
+
+  /** Runs what has no answer yet. Called again, it repeats the questions and no action. */
+  async go(): Promise<void> {
+    if (this.run.phase === "chosen") throw new Error("a run begins with its dry run");
+    this.run = { ...this.run, phase: "confirmed" };
+    await this.#store.putRun(this.run);
+    for (const item of toAsk(this.items)) this.#put(sent(item));
+    await this.#keep();
+    await this.#ask(toAsk(this.items), false, answered);
+  }
+
+  /** An operation of this run may have ended: look. */
+  async look(operationId: string): Promise<void> {
+    const item = this.items.find((one) => one.operationId === operationId);
+    if (item === undefined) return;
+    const { operation } = await this.#service.getOperation({ store: item.store, operationId });
+    if (operation !== undefined) this.#put(withOperation(this.items[item.index] ?? item, operation));
+    await this.#keep();
+    this.#changed();
+  }
+
+  async #ask(
+    items: readonly Item[],
+    validateOnly: boolean,
+    take: (item: Item, response: RunActionsResponse) => Item,
+  ): Promise<void> {
+    try {
+      for (let start = 0; start < items.length; start += PORTION) {
+        await this.#portion(items.slice(start, start + PORTION), validateOnly, take);
+      }
+    } finally {
+      await this.#keep();
+      this.#changed();
+    }
+  }
+
+  async #portion(
+    items: readonly Item[],
+    validateOnly: boolean,
+    take: (item: Item, response: RunActionsResponse) => Item,
+  ): Promise<void> {
+    const request = { items: items.map((item) => requested(this.run, item)), validateOnly };
+    for await (const response of this.#service.runActions(request, { signal: this.#stop.signal })) {
+      const item = items[response.index];
+      if (item !== undefined) this.#put(take(this.items[item.index] ?? item, response));
+      await this.#keepNowAndThen();
+    }
+  }
+
+  #put(item: Item): void {
+    this.items[item.index] = item;
+    this.#unsaved.set(item.index, item);
+  }
+
+  async #keepNowAndThen(): Promise<void> {
+    if (performance.now() - this.#keptAt < KEEP_MILLISECONDS) return;
+    this.#changed();
+    await this.#keep();
+  }
+
+  async #keep(): Promise<void> {
+    const items = [...this.#unsaved.values()];
+    this.#unsaved.clear();
+    this.#keptAt = performance.now();
+    await this.#store.putItems(this.run.id, items);
+  }
+}
+
+/** The amount that was agreed to is said, where one may be: if the payment changes meanwhile, the service refuses. */
+function requested(run: Run, item: Item): ActionItem {
+  const moves = run.action === Action.CAPTURE || run.action === Action.REFUND;
+  const { amount } = item;
+  return create(ActionItemSchema, {
+    store: item.store,
+    orderId: item.orderId,
+    action: run.action,
+    requestId: run.action === Action.REFRESH ? "" : item.requestId,
+    note: run.action === Action.REFRESH ? "" : run.note,
+    ...(moves && amount !== null ? { amount: moneyFrom(amount.currencyCode, amount.amount) } : {}),
+  });
+}
+
+function moneyFrom(currencyCode: string, amount: string) {
+  const total = nanos(amount);
+  return create(MoneySchema, { currencyCode, units: total / 1_000_000_000n, nanos: Number(total % 1_000_000_000n) });
+}

@@ -63,7 +63,10 @@ function chosen(text: string | null, known: ReadonlyMap<string, number>): number
 }
 
 function written(values: readonly number[], known: ReadonlyMap<string, number>): string {
-  return [...known].filter(([, value]) => values.includes(value)).map(([word]) => word).join(",");
+  return [...known]
+    .filter(([, value]) => values.includes(value))
+    .map(([word]) => word)
+    .join(",");
 }
 
 function days(text: string | null): number | null {

@@ -28,10 +28,22 @@ export function approximate(money: Money | undefined): number {
   return money === undefined ? 0 : Number(money.units) + money.nanos / 1e9;
 }
 
-/** As a decimal number without a currency, e.g. "129.9": for programs. */
+/** As a decimal number without a currency, e.g. "129.9": exact. */
 export function decimal(money: Money): string {
   const nanos = nanosOf(money);
   const positive = nanos < 0n ? -nanos : nanos;
-  const fraction = String(positive % NANOS).padStart(9, "0").replace(/0+$/, "");
+  const fraction = String(positive % NANOS)
+    .padStart(9, "0")
+    .replace(/0+$/, "");
   return `${nanos < 0n ? "-" : ""}${positive / NANOS}${fraction === "" ? "" : `.${fraction}`}`;
+}
+
+/** The amount that `decimal` wrote. */
+export function fromDecimal(amount: string, currencyCode: string): Money {
+  return moneyOf(currencyCode, nanosFrom(amount));
+}
+
+export function nanosFrom(amount: string): bigint {
+  const [units = "0", fraction = ""] = amount.split(".");
+  return BigInt(units) * NANOS + BigInt(fraction.padEnd(9, "0"));
 }

@@ -32,7 +32,8 @@ export function routeOf(address: URL): Route {
   if (more.length > 0 || parts.includes(null)) return { page: "missing", path: address.pathname };
   if (page === "" && parts.length === 1) return { page: "overview", store, days: shownDays(query.get("days")) };
   if (page === "payments" && parts.length === 1) return { page: "payments", filter: paymentsFilter(query) };
-  if (page === "payments" && parts.length === 3 && first && second) return { page: "order", store: first, orderId: second };
+  if (page === "payments" && parts.length === 3 && first && second)
+    return { page: "order", store: first, orderId: second };
   if (page === "bulk" && parts.length === 1) return { page: "runs" };
   if (page === "bulk" && parts.length === 2 && first) return { page: "run", run: first };
   if (page === "attention" && parts.length === 1) return { page: "attention", store };
@@ -72,6 +73,10 @@ export function payments(filter: Partial<PaymentsFilter> = {}): Route {
 
 export function events(filter: Partial<EventsFilter> = {}): Route {
   return { page: "events", filter: { ...EVERY_EVENT, ...filter } };
+}
+
+export function attention(store = ""): Route {
+  return { page: "attention", store };
 }
 
 /** Whether two addresses show the same page, be it of another order or with another filter. */

@@ -3,7 +3,18 @@
 import { Action } from "@payment-actions/web/proto";
 import type { Item, Run } from "./model.js";
 
-const COLUMNS = ["store", "order_id", "order_number", "action", "state", "amount", "currency", "operation_id", "request_id", "message"];
+const COLUMNS = [
+  "store",
+  "order_id",
+  "order_number",
+  "action",
+  "state",
+  "amount",
+  "currency",
+  "operation_id",
+  "request_id",
+  "message",
+];
 
 export function csv(run: Run, items: readonly Item[]): string {
   const action = Action[run.action] ?? "";

@@ -1,7 +1,9 @@
 /** A bulk run: one action for many orders, kept so that whatever breaks off can be taken up again. Pure. */
 
-import { Action, type Operation, OperationState, type RunActionsResponse } from "@payment-actions/web/proto";
-import { decimal } from "../money.js";
+import { type Action, type Operation, OperationState, type RunActionsResponse } from "@payment-actions/web/proto";
+import { decimal, fromDecimal, sums } from "../money.js";
+
+type Status = NonNullable<RunActionsResponse["error"]>;
 
 /** An amount as the run's store keeps it: plain, and exact. */
 export interface Sum {
@@ -54,7 +56,7 @@ const UNSETTLED: ReadonlySet<ItemState> = new Set(["ready", "sent", "in_flight"]
 /** What the service says of one item is put into the item; a dry run's word as well as the run's. */
 export function answered(item: Item, response: RunActionsResponse): Item {
   if (response.error !== undefined) {
-    const state = isCertain(response.error.code) ? "refused" : "sent";
+    const state = isCertain(response.error) ? "refused" : "sent";
     return { ...item, state, message: response.error.message };
   }
   if (response.operation !== undefined) return withOperation(item, response.operation);
@@ -84,12 +86,9 @@ export function withOperation(item: Item, operation: Operation): Item {
   return { ...item, state: STATES[operation.state] ?? "sent", operationId: operation.operationId, message };
 }
 
-// What proves nothing, by the contract: CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, INTERNAL; and UNAVAILABLE without a reason.
-// An UNAVAILABLE with one is certain, but worth asking again: it stays unsettled, too.
-const PROVES_NOTHING: ReadonlySet<number> = new Set([1, 2, 4, 8, 13, 14]);
-
-function isCertain(code: number): boolean {
-  return !PROVES_NOTHING.has(code);
+/** Definite is only what carries the service's own reason; whatever else failed may have failed after it had happened. */
+function isCertain(error: Status): boolean {
+  return error.details.some((detail) => detail.typeUrl.endsWith("/google.rpc.ErrorInfo"));
 }
 
 /** Before the request leaves: from here on it may have happened. */
@@ -131,24 +130,11 @@ export function progress(items: readonly Item[]): { readonly ended: number; read
 
 /** Exact sums of those in a state, one for each currency. */
 export function sumsOf(items: readonly Item[], states: readonly ItemState[]): Sum[] {
-  const totals = new Map<string, bigint>();
-  for (const { amount, state } of items) {
-    if (amount === null || !states.includes(state)) continue;
-    totals.set(amount.currencyCode, (totals.get(amount.currencyCode) ?? 0n) + nanos(amount.amount));
-  }
-  return [...totals]
-    .sort(([one], [other]) => (one < other ? -1 : 1))
-    .map(([currencyCode, total]) => ({ currencyCode, amount: text(total) }));
-}
-
-export function nanos(amount: string): bigint {
-  const [units = "0", fraction = ""] = amount.split(".");
-  return BigInt(units) * 1_000_000_000n + BigInt(fraction.padEnd(9, "0"));
-}
-
-function text(total: bigint): string {
-  const fraction = String(total % 1_000_000_000n).padStart(9, "0").replace(/0+$/, "");
-  return `${total / 1_000_000_000n}${fraction === "" ? "" : `.${fraction}`}`;
+  const amounts = items
+    .filter((item) => states.includes(item.state))
+    .flatMap(({ amount }) => (amount === null ? [] : [amount]));
+  const totals = sums(amounts.map(({ amount, currencyCode }) => fromDecimal(amount, currencyCode)));
+  return totals.map((money) => ({ currencyCode: money.currencyCode, amount: decimal(money) }));
 }
 
 export function newRun(id: string, action: Action, count: number, actor: string, createTime: number): Run {

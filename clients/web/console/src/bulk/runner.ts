@@ -6,10 +6,10 @@ import {
   type ActionItem,
   ActionItemSchema,
   type GetOperationResponse,
-  MoneySchema,
   type RunActionsResponse,
 } from "@payment-actions/web/proto";
-import { answered, type Item, nanos, previewed, type Run, sent, toAsk, withAction, withOperation } from "./model.js";
+import { fromDecimal } from "../money.js";
+import { answered, type Item, previewed, type Run, sent, toAsk, withAction, withOperation } from "./model.js";
 import type { RunStore } from "./store.js";
 
 /** What of the service a run needs. */
@@ -142,11 +142,6 @@ function requested(run: Run, item: Item): ActionItem {
     action: run.action,
     requestId: run.action === Action.REFRESH ? "" : item.requestId,
     note: run.action === Action.REFRESH ? "" : run.note,
-    ...(moves && amount !== null ? { amount: moneyFrom(amount.currencyCode, amount.amount) } : {}),
+    ...(moves && amount !== null ? { amount: fromDecimal(amount.amount, amount.currencyCode) } : {}),
   });
-}
-
-function moneyFrom(currencyCode: string, amount: string) {
-  const total = nanos(amount);
-  return create(MoneySchema, { currencyCode, units: total / 1_000_000_000n, nanos: Number(total % 1_000_000_000n) });
 }

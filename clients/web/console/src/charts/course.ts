@@ -17,14 +17,20 @@ export interface Station {
 
 type Bare = Omit<Station, "way">;
 
-const MAY_EXPIRE: ReadonlySet<PaymentStatus> = new Set([PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED]);
+/** Those of which something is still reserved. */
+export const MAY_EXPIRE: ReadonlySet<PaymentStatus> = new Set([
+  PaymentStatus.AUTHORIZED,
+  PaymentStatus.PARTIALLY_CAPTURED,
+]);
 
 export function courseOf(payment: Payment, events: readonly Event[], now: number): Station[] {
   const stations = past(payment, events);
   const operation = payment.operationInFlight;
-  if (operation !== undefined) stations.push(ahead("under_way", payment, milliseconds(operation.createTime) ?? now, operation.amount));
+  if (operation !== undefined)
+    stations.push(ahead("under_way", payment, milliseconds(operation.createTime) ?? now, operation.amount));
   const expiry = milliseconds(payment.authorizationExpireTime);
-  if (expiry !== undefined && MAY_EXPIRE.has(payment.status)) stations.push(ahead("expiry", payment, expiry, undefined));
+  if (expiry !== undefined && MAY_EXPIRE.has(payment.status))
+    stations.push(ahead("expiry", payment, expiry, undefined));
   return stations.map((station, place) => ({ ...station, way: way(station, stations[place + 1]) }));
 }
 

@@ -83,7 +83,7 @@ async function copy(texts: Texts, button: HTMLElement, value: string): Promise<v
 /** Every line as it is kept, with the seal that ties it to the one before. */
 export function recordTable(texts: Texts, events: readonly Event[]): TemplateResult {
   return html`
-    <div class="scroll"><table aria-label=${texts.t("order.record")}>
+    <div class="scroll" tabindex="0" role="region" aria-label=${texts.t("order.record")}><table>
       <thead><tr><th scope="col">${texts.t("common.when")}</th><th scope="col">${texts.t("common.who")}</th>
         <th scope="col">${texts.t("common.what")}</th><th scope="col">${texts.t("common.status")}</th>
         <th scope="col">${texts.t("order.hash")}</th></tr></thead>

@@ -1,0 +1,190 @@
+import "fake-indexeddb/auto";
+import { create } from "@bufbuild/protobuf";
+import {
+  Action,
+  type Operation,
+  OperationSchema,
+  OperationState,
+  type RunActionsResponse,
+  RunActionsResponseSchema,
+} from "@payment-actions/web/proto";
+import { beforeEach, describe, expect, test } from "vitest";
+import { csv } from "../src/bulk/csv.js";
+import { answered, type Item, newItems, newRun, progress, sumsOf, tally, toAsk } from "../src/bulk/model.js";
+import { Runner, type RunService } from "../src/bulk/runner.js";
+import { RunStore } from "../src/bulk/store.js";
+
+const ORDERS = ["1", "2", "3"].map((orderId) => ({ store: "eu-shop", orderId, orderNumber: `#${orderId}` }));
+const REASON = { typeUrl: "type.googleapis.com/google.rpc.ErrorInfo", value: new Uint8Array() };
+
+let number = 0;
+let store: RunStore;
+
+beforeEach(() => {
+  number += 1;
+  store = new RunStore(`test ${number}`);
+});
+
+function ids(): () => string {
+  let next = 0;
+  return () => `request-${next++}`;
+}
+
+function response(fields: object): RunActionsResponse {
+  return create(RunActionsResponseSchema, fields as never);
+}
+
+function operation(state: OperationState, operationId = "op"): Operation {
+  return create(OperationSchema, { operationId, state });
+}
+
+/** A service that previews all but order 2, and answers the run with what it is told to; an error ends the stream. */
+class Service implements RunService {
+  readonly asked: { validateOnly: boolean; items: string[]; amounts: (string | undefined)[] }[] = [];
+  states = new Map<string, OperationState>();
+  lostAfter = Number.POSITIVE_INFINITY;
+
+  async *runActions(request: Parameters<RunService["runActions"]>[0]): AsyncGenerator<RunActionsResponse> {
+    const items = request.items.map(({ orderId, requestId }) => `${orderId} ${requestId}`);
+    this.asked.push({
+      validateOnly: request.validateOnly,
+      items,
+      amounts: request.items.map(({ amount }) => amount && `${amount.units}`),
+    });
+    for (const [index, { orderId, action }] of request.items.entries()) {
+      if (index >= this.lostAfter) throw new Error("connection lost");
+      if (request.validateOnly && orderId === "2") {
+        yield response({ index, error: { code: 9, message: "not available", details: [REASON] } });
+      } else if (request.validateOnly) {
+        yield response({ index, preview: { action, amount: { currencyCode: "EUR", units: 10n, nanos: 500_000_000 } } });
+      } else {
+        yield response({
+          index,
+          operation: operation(this.states.get(orderId) ?? OperationState.SUCCEEDED, `op-${orderId}`),
+        });
+      }
+    }
+  }
+
+  getOperation({ operationId }: { operationId: string }): ReturnType<RunService["getOperation"]> {
+    return Promise.resolve({ operation: operation(OperationState.SUCCEEDED, operationId) } as never);
+  }
+}
+
+async function begun(service: RunService): Promise<Runner> {
+  const run = newRun("run", Action.CAPTURE, ORDERS.length, "anna", 0);
+  const items = newItems(ORDERS, ids());
+  await store.add(run, items);
+  return new Runner(run, items, store, service, () => undefined);
+}
+
+/** As after a reload: from what was kept. */
+async function reloaded(service: RunService): Promise<Runner> {
+  const kept = await store.get("run");
+  if (kept === null) throw new Error("the run was not kept");
+  return new Runner(kept.run, kept.items, store, service, () => undefined);
+}
+
+describe("a bulk run", () => {
+  test("is tried first: what would be refused is left out, and the sums are of what would go", async () => {
+    const service = new Service();
+    const runner = await begun(service);
+    await expect(runner.go()).rejects.toThrow("dry run");
+    await runner.preview();
+    expect(runner.items.map(({ state }) => state)).toEqual(["ready", "excluded", "ready"]);
+    expect(sumsOf(runner.items, ["ready"])).toEqual([{ currencyCode: "EUR", amount: "21" }]);
+    await runner.go();
+    expect(service.asked.map(({ validateOnly, items }) => [validateOnly, items])).toEqual([
+      [true, ["1 request-0", "2 request-1", "3 request-2"]],
+      [false, ["1 request-0", "3 request-2"]],
+    ]);
+    expect(service.asked[1]?.amounts).toEqual(["10", "10"]);
+    expect(tally(runner.items)).toMatchObject({ done: 2, excluded: 1 });
+  });
+
+  test("is on disk, marked as sent, before anything leaves", async () => {
+    const service = new Service();
+    const runner = await begun(service);
+    await runner.preview();
+    let kept: Awaited<ReturnType<RunStore["get"]>> = null;
+    const ask = service.runActions.bind(service);
+    service.runActions = async function* (request) {
+      kept = await store.get("run");
+      yield* ask(request);
+    };
+    await runner.go();
+    expect(kept).toMatchObject({
+      run: { phase: "confirmed" },
+      items: [{ state: "sent", requestId: "request-0" }, { state: "excluded" }, { state: "sent" }],
+    });
+  });
+
+  test("that was cut off is taken up after a reload with the same request ids, and only for what has no answer", async () => {
+    const service = new Service();
+    service.lostAfter = 1;
+    const runner = await begun(service);
+    service.lostAfter = Number.POSITIVE_INFINITY;
+    await runner.preview();
+    service.lostAfter = 1;
+    await expect(runner.go()).rejects.toThrow("connection lost");
+    expect(progress(runner.items)).toEqual({ ended: 1, total: 2 });
+    service.lostAfter = Number.POSITIVE_INFINITY;
+    const again = await reloaded(service);
+    expect(toAsk(again.items).map(({ requestId }) => requestId)).toEqual(["request-2"]);
+    await again.go();
+    expect(service.asked.at(-1)?.items).toEqual(["3 request-2"]);
+    expect(progress((await reloaded(service)).items)).toEqual({ ended: 2, total: 2 });
+  });
+
+  test("follows what is in flight when its operation ends", async () => {
+    const service = new Service();
+    service.states.set("1", OperationState.UNKNOWN);
+    const runner = await begun(service);
+    await runner.preview();
+    await runner.go();
+    expect(runner.items[0]?.state).toBe("in_flight");
+    await runner.look("op-1");
+    expect((await reloaded(service)).items[0]?.state).toBe("done");
+  });
+
+  test("becomes another before it is confirmed, with other request ids; never after", async () => {
+    const service = new Service();
+    const runner = await begun(service);
+    await runner.choose(Action.VOID, "", () => "other");
+    expect(new Set(runner.items.map(({ requestId }) => requestId))).toEqual(new Set(["other"]));
+    await runner.preview();
+    await runner.go();
+    await expect(runner.choose(Action.REFUND, "", () => "third")).rejects.toThrow("confirmed");
+    await expect(runner.preview()).rejects.toThrow("confirmed");
+  });
+
+  test.each([
+    ["an error with the service's reason", { error: { code: 14, message: "m", details: [REASON] } }, "refused"],
+    ["an error without one", { error: { code: 14, message: "m" } }, "sent"],
+    ["a refusal by the gateway", { operation: operation(OperationState.DECLINED) }, "declined"],
+    ["no answer of the gateway's", { operation: operation(OperationState.UNKNOWN) }, "in_flight"],
+    ["what had been done before", { operation: operation(OperationState.ALREADY_DONE) }, "already_done"],
+    ["a look that moved nothing", {}, "done"],
+  ])("takes %s for what it is", (_, fields, state) => {
+    const [item] = newItems(ORDERS, ids());
+    expect(answered({ ...(item as Item), state: "sent" }, response(fields)).state).toBe(state);
+  });
+
+  test("is forgotten with its items", async () => {
+    await begun(new Service());
+    expect((await store.list()).map(({ id }) => id)).toEqual(["run"]);
+    await store.delete("run");
+    expect(await store.get("run")).toBeNull();
+    expect(await store.list()).toEqual([]);
+  });
+});
+
+describe("the result file", () => {
+  test("quotes what must be, and disarms what a spreadsheet would run", () => {
+    const [item] = newItems([{ store: "s", orderId: "=1+1", orderNumber: 'a"b,c' }], ids());
+    const file = csv(newRun("r", Action.CAPTURE, 1, "", 0), [
+      { ...(item as Item), state: "done", amount: { currencyCode: "EUR", amount: "1.5" } },
+    ]);
+    expect(file.split("\r\n")[1]).toBe(`s,'=1+1,"a""b,c",CAPTURE,done,1.5,EUR,,request-0,`);
+  });
+});

@@ -1,6 +1,7 @@
 /** The console's words and figures in one language. */
 
-import { Format, type Text } from "@payment-actions/web/i18n";
+import { Format } from "@payment-actions/web/format";
+import type { Text } from "@payment-actions/web/i18n";
 import type { Money } from "@payment-actions/web/proto";
 import { milliseconds } from "../charts/course.js";
 import { fromDecimal } from "../money.js";

@@ -1,6 +1,5 @@
 /** One order: what may be done with it, how it came to stand where it stands, and all that names it. */
 
-import "@payment-actions/web/element";
 import type { PaymentActionsClient } from "@payment-actions/web/client";
 import type { Event, Operation, Payment } from "@payment-actions/web/proto";
 import { html, nothing, type TemplateResult } from "lit";
@@ -46,6 +45,7 @@ export class OrderPage extends Page<"order"> {
   protected arrived(from: OrderRoute | undefined): void {
     if (from !== undefined && keyOf(from) === keyOf(this.route)) return;
     this.#shared = null;
+    void loadElement();
     this.payment = this.context.seen.get(keyOf(this.route)) ?? null;
     this.events = [];
     this.operations = [];
@@ -148,4 +148,9 @@ export class OrderPage extends Page<"order"> {
     return html`<payment-actions .client=${this.#shared} .store=${this.route.store} .order=${this.route.orderId} .locale=${texts.locale}
       lang=${texts.language}></payment-actions>`;
   }
+}
+
+/** The section that shops embed is half of all the code: it comes after the first paint, before anybody can have clicked. */
+export async function loadElement(): Promise<void> {
+  await import("@payment-actions/web/element");
 }

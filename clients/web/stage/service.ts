@@ -1,9 +1,11 @@
 import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "../src/gen/google/rpc/error_details_pb.js";
+import { toDecimal } from "../src/money.js";
 import {
   Action,
   type Event,
   EventType,
+  type Money,
   OperationState,
   type Payment,
   PaymentActions,
@@ -12,10 +14,23 @@ import {
 } from "../src/proto.js";
 import { at, eventsOf, paymentOf, SCENES, usd } from "./scenes.js";
 
+interface Asked {
+  orderId: string;
+  requestId: string;
+  etag: string;
+  amount?: Money | undefined;
+}
+
 /** A service in this page, with one order for each scene. Enough of one for the element: the real one has its own tests. */
 export class StageService {
   readonly payments = new Map(Object.keys(SCENES).map((scene) => [scene, paymentOf(scene)]));
   readonly events = new Map(Object.keys(SCENES).map((scene) => [scene, eventsOf(scene)]));
+  /** How many actions took effect, and how many answers are still to be lost on their way. */
+  effects = 0;
+  answersToLose = 0;
+  /** The amounts that were asked for, as text; "whole" where none was. */
+  readonly amounts: string[] = [];
+  private readonly answers = new Map<string, { operation: object; payment: Payment }>();
   private sequence = 100n;
   private readonly watchers = new Set<(event: Event) => void>();
   readonly transport: Transport = createRouterTransport(({ service }) => {
@@ -41,19 +56,31 @@ export class StageService {
     return payment;
   }
 
-  private async act(request: { orderId: string; requestId: string; etag: string; note: string }, action: Action) {
+  private async act(request: Asked, action: Action) {
     const payment = this.payment(request.orderId);
-    if (request.etag && request.etag !== payment.etag) {
-      throw refusal(Code.Aborted, "ETAG_MISMATCH", "The payment changed since it was read.");
+    await new Promise((answered) => setTimeout(answered, 100));
+    let answer = this.answers.get(request.requestId);
+    if (answer === undefined) {
+      if (request.etag && request.etag !== payment.etag) {
+        throw refusal(Code.Aborted, "ETAG_MISMATCH", "The payment changed since it was read.");
+      }
+      this.effects += 1;
+      this.amounts.push(request.amount ? toDecimal(request.amount) : "whole");
+      const amount = usd(129, 900_000_000);
+      const operation = {
+        operationId: request.requestId.slice(0, 26),
+        action,
+        amount,
+        state: OperationState.SUCCEEDED,
+      };
+      answer = { operation, payment: this.move(payment, action, "anna@shop.example", operation.operationId) };
+      this.answers.set(request.requestId, answer);
     }
-    await new Promise((answered) => setTimeout(answered, 300));
-    const operation = {
-      operationId: request.requestId.slice(0, 26),
-      action,
-      amount: usd(129, 900_000_000),
-      state: OperationState.SUCCEEDED,
-    };
-    return { operation, payment: this.move(payment, action, "anna@shop.example", operation.operationId) };
+    if (this.answersToLose > 0) {
+      this.answersToLose -= 1;
+      throw new ConnectError("connection reset", Code.Unavailable);
+    }
+    return answer;
   }
 
   private move(before: Payment, action: Action, actor: string, operationId: string): Payment {

@@ -47,10 +47,11 @@ function environment(overrides: Partial<WatchEnvironment> = {}) {
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test("a watch that was cut off resumes after what it has seen", async () => {
+test("a watch that was cut off resumes after what it has seen, events and signs of life alike", async () => {
   const { client, requests } = stage(
     async function* () {
       yield event(7n);
+      yield { sequence: 9n };
       throw lost();
     },
     async function* () {
@@ -62,7 +63,7 @@ test("a watch that was cut off resumes after what it has seen", async () => {
   const onEvent = ({ sequence }: { sequence: bigint }) => seen.push(sequence);
   const watch = client.watch({ stores: ["eu-shop"], onEvent, ...environment() });
   await vi.advanceTimersByTimeAsync(5000);
-  expect(requests.map(({ afterSequence }) => afterSequence)).toEqual([undefined, 7n, 12n]);
+  expect(requests.map(({ afterSequence }) => afterSequence)).toEqual([undefined, 9n, 12n]);
   expect(requests[1]?.stores).toEqual(["eu-shop"]);
   expect(seen).toEqual([7n, 12n]);
   watch.stop();

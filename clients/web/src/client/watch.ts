@@ -1,5 +1,5 @@
 import type { Client } from "@connectrpc/connect";
-import type { Event, PaymentActions, WatchEventsResponse } from "../proto.js";
+import type { Event, PaymentActions } from "../proto.js";
 import { type PaymentActionsError, readError } from "./errors.js";
 
 export type WatchState =
@@ -140,7 +140,7 @@ class Watcher implements Watch {
       // Only now: a proxy may open a stream, and end it, without a word of the service.
       this.attempts = 0;
       // What was seen is noted first: a handler that throws must not make an event come twice.
-      this.sequence = reached(message) ?? this.sequence;
+      if (message.sequence > 0n) this.sequence = message.sequence;
       if (message.event !== undefined) this.options.onEvent(message.event);
     }
   }
@@ -178,12 +178,6 @@ class Watcher implements Watch {
     this.state = state;
     this.options.onState?.(state);
   }
-}
-
-/** Up to where nothing was missed. */
-function reached(message: WatchEventsResponse): bigint | undefined {
-  const { sequence } = message as { sequence?: bigint };
-  return sequence || message.event?.sequence;
 }
 
 const browserEnvironment: WatchEnvironment = {

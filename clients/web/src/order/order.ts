@@ -201,8 +201,18 @@ export class Order {
     if (state.name === "live") this.connection = "live";
     else if (state.name === "waiting") this.connection = navigator.onLine ? "lost" : "offline";
     else if (state.name === "stopped" && state.error) this.connection = "refused";
+    else if (before === "lost" || before === "offline") void this.readAgain();
     if (state.name === "live" && !(state.resumed && this.payment)) void this.load().then(() => this.loadHistory());
     if (before !== this.connection) this.update();
+  }
+
+  /** A new stream may be silent until something happens: an answer to a question tells as well that the service is back. */
+  private async readAgain(): Promise<void> {
+    this.connection = "lost";
+    await this.load();
+    if (this.error !== undefined || this.watch?.state.name === "waiting" || this.connection !== "lost") return;
+    this.connection = "connecting";
+    this.update();
   }
 
   private failed(action: SentAction, error: PaymentActionsError): void {

@@ -31,6 +31,7 @@ from payment_actions_server.storage import Storage, open_storage
 from payment_actions_server.transport.grpc_server import GrpcServer
 from payment_actions_server.transport.http import HttpApplication, HttpServer
 from payment_actions_server.transport.metrics import Metrics
+from payment_actions_server.transport.origins import Origins
 
 if sys.platform == "win32":
     from asyncio import new_event_loop
@@ -364,7 +365,8 @@ class Service:
     async def _listen(self, engine: Engine, metrics: Metrics) -> None:
         server = self._config.server
         grpc_server = GrpcServer(engine, metrics)
-        http_server = HttpServer(HttpApplication(engine, metrics, lambda: self._ready))
+        origins = Origins(server.http_origins, server.http.host)
+        http_server = HttpServer(HttpApplication(engine, metrics, lambda: self._ready, origins))
 
         async def stop() -> None:
             grace_seconds = server.grace_seconds

@@ -81,6 +81,17 @@ def _address(value: Any) -> Address:
     return Address(match[1] or match[2], int(match[3]))
 
 
+def _origin(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(
+        r"https?://([^\s/?#@:\[\]]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", value
+    ):
+        raise ValueError("is not an origin")
+    if value != value.lower():
+        raise ValueError("is not an origin as browsers write it, in small letters")
+    return value
+
+
+_Origin = Annotated[str, PlainValidator(_origin)]
 _Address = Annotated[Address, PlainValidator(_address)]
 _Text = Annotated[str, Field(min_length=1, strict=True)]
 _Flag = Annotated[bool, Field(strict=True)]
@@ -94,6 +105,7 @@ class ServerConfig:
 
     grpc: _Address = GRPC_DEFAULT
     http: _Address = HTTP_DEFAULT
+    http_origins: tuple[_Origin, ...] = ()
     database: _Text = field(default="sqlite:///payment-actions.db", repr=False)  # It may have a password in it.
     insecure_listen: _Flag = False
     grace_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False, strict=True)] = 30.0
@@ -152,6 +164,7 @@ _Table = TypeVar("_Table", ServerConfig, StoreConfig)
 _REMEDIES: Final[Mapping[str, str]] = {
     "grpc": 'Give host:port, e.g. "127.0.0.1:50051"',
     "http": 'Give host:port, e.g. "127.0.0.1:8080"',
+    "http_origins": 'List origins: scheme, host and, if it is not the usual one, port, e.g. ["https://shop.example"]',
     "database": 'Give a database URL, e.g. "sqlite:///payment-actions.db"',
     "insecure_listen": "Give true or false",
     "grace_seconds": "Give a number of seconds from 0 to 3600",

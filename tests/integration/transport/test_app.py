@@ -1,5 +1,6 @@
 """The wiring: which stores open, and the whole service in this process."""
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from payment_actions_server.domain.decision import Terms
 from payment_actions_server.domain.errors import GatewayUnavailable, PlatformUnavailable
 from payment_actions_server.domain.status import CaptureMode
 from payment_actions_server.plugins import PlatformKind, SettingsError, hookimpl
-from payment_actions_server.plugins.fakes import InMemoryGateway, InMemoryPlatform, full_capabilities
+from payment_actions_server.plugins.fakes import InMemoryGateway, InMemoryPlatform, full_capabilities, slow
 from payment_actions_server.plugins.loader import Plugins
 
 
@@ -249,6 +250,25 @@ async def test_the_service_captures_an_order_end_to_end(tmp_path, shop):
     assert done.payment.captured_amount == Money(currency_code="USD", units=129, nanos=900_000_000)
     assert again.operation.operation_id == done.operation.operation_id
     assert [effect.amount_minor for effect in shop.gateways[0].effects] == [12_990]
+
+
+async def test_hanging_up_over_http_stops_no_action(tmp_path, shop):
+    settings = served_config(tmp_path, eu=store())
+    async with Service(settings, plugins=Plugins.of(shop)) as service, httpx.AsyncClient() as web:
+        gateway, answering = shop.gateways[0], asyncio.Event()
+        shop.platform.place("4711", references=(gateway.authorize("4711", 12_990),))
+        gateway.faults.inject("capture", slow(answering.wait))
+        url = f"http://127.0.0.1:{service.http_port}/payment_actions.v1.PaymentActions/CapturePayment"
+        request = {"store": "eu", "orderId": "4711", "requestId": "r1"}
+        with pytest.raises(httpx.ReadTimeout):
+            await web.post(url, json=request, timeout=0.5)
+        answering.set()
+        again = (await web.post(url, json=request)).json()
+        async with asyncio.timeout(10):
+            while again["operation"]["state"] != "OPERATION_STATE_SUCCEEDED":
+                await asyncio.sleep(0.1)
+                again = (await web.post(url, json=request)).json()
+        assert [effect.amount_minor for effect in gateway.effects] == [12_990]
 
 
 async def test_health_and_metrics_are_served_beside_it(tmp_path, shop):

@@ -58,8 +58,10 @@ def test_the_server_can_be_told_otherwise(write):
     database = "sqlite:////var/lib/pa.db"
     grace_seconds = 5
     log_level = "debug"
+    http_origins = ["https://shop.example", "http://192.0.2.7:8443"]
     """
     server = load_config(write(table + GOOD), ENVIRONMENT).server
+    assert server.http_origins == ("https://shop.example", "http://192.0.2.7:8443")
     assert (str(server.grpc), str(server.http)) == ("[::1]:0", "localhost:9000")
     assert (server.database, server.grace_seconds, server.log_level) == ("sqlite:////var/lib/pa.db", 5.0, "debug")
 
@@ -108,6 +110,11 @@ def test_two_ports_are_two(write):
         ("grace_seconds = -1", "server.grace_seconds", "0 to 3600"),
         ("lease_seconds = 0", "server.lease_seconds", "1 to 3600"),
         ("grace_seconds = nan", "server.grace_seconds", "0 to 3600"),
+        ('http_origins = "https://shop.example"', "server.http_origins", "List origins"),
+        ('http_origins = ["shop.example"]', "server.http_origins.0", "https://shop.example"),
+        ('http_origins = ["https://shop.example/"]', "server.http_origins.0", "scheme, host"),
+        ('http_origins = ["*"]', "server.http_origins.0", "scheme, host"),
+        ('http_origins = ["https://Shop.example"]', "server.http_origins.0", "scheme, host"),
         ('log_level = "loud"', "server.log_level", "debug, info"),
         ('database = ""', "server.database", "sqlite:///"),
         ('gprc = "127.0.0.1:1"', "server.gprc", "Did you mean grpc?"),

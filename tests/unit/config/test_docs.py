@@ -14,6 +14,8 @@ def written(default):
     """Return a default as TOML has it."""
     if default is ...:
         return "required"
+    if default == ():
+        return "`[]`"
     if isinstance(default, bool | float):
         return f"`{str(default).lower()}`"
     return f'`"{default}"`' if isinstance(default, str | Address) else f"`{default}`"

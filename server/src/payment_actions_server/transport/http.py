@@ -1,4 +1,4 @@
-"""The HTTP port: notifications of the gateways, health, metrics, and a page that links them."""
+"""The HTTP port: the API for browsers, notifications of the gateways, health, metrics, and the console."""
 
 import asyncio
 import socket
@@ -11,13 +11,17 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from payment_actions_server.domain.errors import PaymentActionsError, StoreNotFound
 from payment_actions_server.engine import Engine, StorageUnavailable
 from payment_actions_server.plugins import NotExecuted, NotificationRefused
+from payment_actions_server.transport.boundary import Boundary
+from payment_actions_server.transport.connect import PATH, ConnectApplication
 from payment_actions_server.transport.metrics import CONTENT_TYPE, Metrics
+from payment_actions_server.transport.origins import Origins, guarded
+from payment_actions_server.transport.servicer import Servicer
 from payment_actions_server.transport.validation import RULES
 
 BODY_BYTES_MAX: Final = 256 * 1024
@@ -68,13 +72,16 @@ class _Answer(NamedTuple):
 class HttpApplication:
     """What the HTTP port answers. An ASGI application."""
 
-    def __init__(self, engine: Engine, metrics: Metrics, ready: Ready) -> None:
+    def __init__(self, engine: Engine, metrics: Metrics, ready: Ready, origins: Origins | None = None) -> None:
+        self._boundary = Boundary(metrics)
+        rpcs = ConnectApplication(Servicer(engine, self._boundary).handlers())
         self._engine = engine
         self._metrics = metrics
         self._ready = ready
         self._log = structlog.get_logger().bind()
         self._under_way = 0
         routes = [
+            Mount(PATH, guarded(rpcs, origins or Origins())),
             Route("/", self._index),
             Route("/healthz", self._healthz),
             Route("/metrics", self._render_metrics),
@@ -85,6 +92,10 @@ class HttpApplication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         await self._app(scope, receive, send)
+
+    def drain(self) -> None:
+        """End the streams that have no end of their own; everything else may finish."""
+        self._boundary.drain()
 
     async def _index(self, _request: Request) -> Response:
         return HTMLResponse(_PAGE)
@@ -188,7 +199,9 @@ def _with_headers(app: ASGIApp) -> ASGIApp:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                headers = [*message.get("headers", ())]
+                said = {name for name, _ in headers}
+                message["headers"] = headers + [each for each in _HEADERS if each[0] not in said]
             await send(message)
 
         await app(scope, receive, send_with_headers)
@@ -199,7 +212,7 @@ def _with_headers(app: ASGIApp) -> ASGIApp:
 class HttpServer:
     """One HTTP port, in the loop that starts it. Start it once, stop it once."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: HttpApplication) -> None:
         self._app = app
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -246,6 +259,7 @@ class HttpServer:
         """
         if self._server is None or self._serving is None:
             return
+        self._app.drain()
         self._server.config.timeout_graceful_shutdown = max(1, round(grace_seconds))
         self._server.should_exit = True
         await self._serving

@@ -18,7 +18,7 @@ export interface ActionOptions {
 
 const TIMEOUT_MS = 60_000;
 const ATTEMPTS = 3;
-const PAUSE_MS = 700;
+const PAUSE_MS = 400;
 
 /** Ask for an action under `requestId` until there is a definite answer, or `attempts` had none. */
 export async function ask(

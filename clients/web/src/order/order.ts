@@ -24,6 +24,10 @@ const FINAL = new Set([
 // The time of the next check moves without an event when a check shows nothing new; so it is read again once it is past.
 const OVERDUE_MS = 2000;
 const RELOAD_PAUSE_MS = 5000;
+// How often to ask while no news comes by itself.
+const POLL_MS = 15_000;
+// A stream that is going to be refused is, within this.
+const SETTLED_MS = 1000;
 
 /**
  * One order's payment on a page: read, watched, acted upon. Knows no rule of its own: what may be done is what the service
@@ -130,6 +134,7 @@ export class Order {
     ];
     const overdue = due.some((time) => time !== undefined && millis(time) + OVERDUE_MS < now);
     if (overdue && now - this.loadedAt > RELOAD_PAUSE_MS) void this.load();
+    if (this.connection === "lost" && now - this.loadedAt > POLL_MS) void this.load().then(() => this.loadHistory());
   }
 
   private async read(): Promise<void> {
@@ -199,7 +204,7 @@ export class Order {
   private connected(state: WatchState): void {
     const before = this.connection;
     if (state.name === "live") this.connection = "live";
-    else if (state.name === "waiting") this.connection = navigator.onLine ? "lost" : "offline";
+    else if (state.name === "waiting") this.connection = navigator.onLine === false ? "offline" : "lost";
     else if (state.name === "stopped" && state.error) this.connection = "refused";
     else if (before === "lost" || before === "offline") void this.readAgain();
     if (state.name === "live" && !(state.resumed && this.payment)) void this.load().then(() => this.loadHistory());
@@ -210,7 +215,9 @@ export class Order {
   private async readAgain(): Promise<void> {
     this.connection = "lost";
     await this.load();
-    if (this.error !== undefined || this.watch?.state.name === "waiting" || this.connection !== "lost") return;
+    // Behind a proxy that passes questions on and no streams, the service is there and news is not: that stays said.
+    await new Promise((settled) => setTimeout(settled, SETTLED_MS));
+    if (this.error !== undefined || this.watch?.state.name !== "connecting" || this.connection !== "lost") return;
     this.connection = "connecting";
     this.update();
   }

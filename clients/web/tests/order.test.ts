@@ -1,0 +1,183 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { ServiceImpl } from "@connectrpc/connect";
+import { afterEach, expect, test, vi } from "vitest";
+import { createClient } from "../src/client/index.js";
+import { Order } from "../src/order/order.js";
+import {
+  Action,
+  EventSchema,
+  EventType,
+  OperationState,
+  type PaymentActions,
+  PaymentSchema,
+  PaymentStatus,
+} from "../src/proto.js";
+import { Code, lost, memory, refusal, served } from "./support.js";
+
+type PaymentInit = MessageInitShape<typeof PaymentSchema>;
+
+const CAPTURE = { action: Action.CAPTURE, etag: '"1"' } as const;
+const opened: Order[] = [];
+
+/** An order over a service that tells nothing by itself, unless the test does. */
+async function open(service: Partial<ServiceImpl<typeof PaymentActions>>, tab = memory()): Promise<Order> {
+  const quiet: Partial<ServiceImpl<typeof PaymentActions>> = {
+    getPayment: () => ({ payment: held('"1"') }),
+    listEvents: () => ({}),
+    async *watchEvents(_, { signal }) {
+      yield* [];
+      await new Promise((ended) => signal.addEventListener("abort", ended));
+    },
+    ...service,
+  };
+  const client = createClient({ baseUrl: "", transport: served(quiet), storage: tab });
+  const order = new Order(client, "eu-shop", "4711", () => {});
+  opened.push(order);
+  await order.open();
+  return order;
+}
+
+function held(etag: string, more: PaymentInit = {}) {
+  return create(PaymentSchema, {
+    store: "eu-shop",
+    orderId: "4711",
+    status: PaymentStatus.AUTHORIZED,
+    etag,
+    ...more,
+  } as PaymentInit);
+}
+
+afterEach(() => {
+  for (const order of opened.splice(0)) order.close();
+});
+
+test("what was asked for before a reload and never started is offered again, under the same request id", async () => {
+  const tab = memory();
+  const seen: string[] = [];
+  const before = await open(
+    {
+      capturePayment: ({ requestId }) => {
+        seen.push(requestId);
+        throw lost();
+      },
+    },
+    tab,
+  );
+  await before.act(CAPTURE);
+  expect(before.notice?.kind).toBe("no_answer");
+
+  const after = await open(
+    {
+      capturePayment: ({ requestId }) => {
+        seen.push(requestId);
+        return { operation: { requestId, state: OperationState.SUCCEEDED }, payment: held('"2"') };
+      },
+    },
+    tab,
+  );
+  expect(after.notice?.kind).toBe("unanswered");
+  if (after.notice?.kind === "unanswered") after.notice.retry();
+  await vi.waitFor(() => expect(after.notice?.kind).toBe("ended"));
+  expect(new Set(seen).size).toBe(1);
+});
+
+test("what was asked for upon a state that is past is settled by itself: it can start nothing any more", async () => {
+  const tab = memory();
+  const before = await open({ capturePayment: () => Promise.reject(lost()) }, tab);
+  await before.act(CAPTURE);
+  const after = await open(
+    {
+      getPayment: () => ({ payment: held('"5"') }),
+      capturePayment: ({ etag }) => {
+        expect(etag).toBe('"1"');
+        throw refusal(Code.Aborted, "ETAG_MISMATCH");
+      },
+    },
+    tab,
+  );
+  await vi.waitFor(() => expect(after.notice?.kind).toBe("stale"));
+});
+
+test("an operation in flight that this tab asked for is known as its own", async () => {
+  const tab = memory();
+  let requestId = "";
+  const before = await open(
+    {
+      capturePayment: (request) => {
+        requestId = request.requestId;
+        throw lost();
+      },
+    },
+    tab,
+  );
+  await before.act(CAPTURE);
+  const operationInFlight = { operationId: "op", requestId, action: Action.CAPTURE, state: OperationState.UNKNOWN };
+  const after = await open(
+    {
+      getPayment: () => ({ payment: held('"2"', { operationInFlight }) }),
+      capturePayment: () => expect.unreachable("asked again"),
+    },
+    tab,
+  );
+  expect(after.notice).toBeUndefined();
+  expect(after.payment?.operationInFlight?.operationId).toBe("op");
+});
+
+test("the end of an own operation that came late is told as an answer, somebody else's as theirs", async () => {
+  let tell = (_: MessageInitShape<typeof EventSchema>) => {};
+  const order = await open({
+    async *watchEvents(_, { signal }) {
+      for (;;) {
+        const event = await new Promise<MessageInitShape<typeof EventSchema>>((happened, ended) => {
+          tell = happened;
+          signal.addEventListener("abort", ended);
+        });
+        yield { event: create(EventSchema, event), sequence: 1n };
+      }
+    },
+    capturePayment: () => ({ operation: { operationId: "op", state: OperationState.PENDING }, payment: held('"2"') }),
+    getOperation: () => ({ operation: { operationId: "op", state: OperationState.DECLINED } }),
+  });
+  await order.act(CAPTURE);
+  expect(order.notice).toBeUndefined();
+  const line = {
+    store: "eu-shop",
+    orderId: "4711",
+    type: EventType.OPERATION_ENDED,
+    statusBefore: PaymentStatus.AUTHORIZED,
+  };
+  tell({ ...line, number: 1n, operationId: "op", statusAfter: PaymentStatus.AUTHORIZED });
+  await vi.waitFor(() =>
+    expect(order.notice).toMatchObject({ kind: "ended", operation: { state: OperationState.DECLINED } }),
+  );
+  tell({ ...line, number: 2n, operationId: "other", actor: "ben", statusAfter: PaymentStatus.VOIDED });
+  await vi.waitFor(() => expect(order.notice).toMatchObject({ kind: "changed_by", actor: "ben" }));
+});
+
+test("an answer that was overtaken does not bring the past back", async () => {
+  const newer = { updateTime: timestampFromMs(2000), status: PaymentStatus.CAPTURED };
+  const order = await open({
+    getPayment: () => ({ payment: held('"1"', { updateTime: timestampFromMs(1000) }) }),
+    capturePayment: () => ({ operation: { state: OperationState.SUCCEEDED }, payment: held('"2"', newer) }),
+  });
+  await order.act(CAPTURE);
+  await order.load();
+  expect(order.payment?.status).toBe(PaymentStatus.CAPTURED);
+});
+
+test("a time that was shown and has passed is read anew, and not more often than every five seconds", async () => {
+  let reads = 0;
+  const order = await open({
+    getPayment: () => {
+      reads += 1;
+      return { payment: held('"1"', { nextRefreshTime: timestampFromMs(Date.now() - 10_000) }) };
+    },
+  });
+  await vi.waitFor(() => expect(order.events).toEqual([]));
+  const before = reads;
+  order.tick(Date.now());
+  expect(reads).toBe(before);
+  order.tick(Date.now() + 6000);
+  await vi.waitFor(() => expect(reads).toBe(before + 1));
+});

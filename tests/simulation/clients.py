@@ -194,11 +194,12 @@ def _let_go() -> None:
 
 
 class Watcher:
-    """A reader who resumes, wherever he can, after the last event that he saw."""
+    """A reader who resumes, wherever he can, after the last that he was told of: an event, or a sign of life."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.seen: list[Event] = []
+        self._told = 0  #: The sequence up to which he missed nothing.
 
     async def watch(self) -> None:
         """Read for ever."""
@@ -215,14 +216,13 @@ class Watcher:
             await asyncio.sleep(self._world.random.uniform(0, 3))
 
     async def _read(self, replica: Replica) -> None:
-        last = self.seen[-1].sequence if self.seen else 0
-        async for event in replica.engine.watch(frozenset(), last):
-            if event is None:
-                continue
-            before = self.seen[-1].sequence if self.seen else 0
+        async for news in replica.engine.watch(frozenset(), self._told):
+            sequence = news.sequence if isinstance(news, Event) else news
             self._world.story.check(
-                event.sequence > before,
+                sequence > self._told or sequence == news == self._told,
                 "a watcher sees each event once, in order",
-                f"{event.sequence} came after {before}",
+                f"{news} came after {self._told}",
             )
-            self.seen.append(event)
+            self._told = sequence
+            if isinstance(news, Event):
+                self.seen.append(news)

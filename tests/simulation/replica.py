@@ -135,7 +135,7 @@ def _undone(body: Body[Any], work: PaymentWork) -> None:
     raise _Conflict
 
 
-_CHANGES = frozenset({"add_notification", "forget_notifications", "put_discovered_until"})
+_CHANGES = frozenset({"add_notification", "forget_notifications", "put_daily_totals", "put_discovered_until"})
 
 
 class SimulatedStorage:

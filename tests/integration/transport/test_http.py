@@ -156,12 +156,6 @@ async def test_every_answer_has_the_security_headers(web, path):
     assert "default-src 'none'" in headers["content-security-policy"]
 
 
-async def test_the_index_links_what_there_is(web):
-    page = (await web.get("/")).text
-    assert 'href="healthz"' in page
-    assert 'href="metrics"' in page
-
-
 async def test_a_real_port_serves_and_stops(engine, metrics):
     server = HttpServer(HttpApplication(engine, metrics, lambda: True))
     port = await server.start("127.0.0.1", 0)

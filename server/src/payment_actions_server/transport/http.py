@@ -4,13 +4,14 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +20,7 @@ from payment_actions_server.engine import Engine, StorageUnavailable
 from payment_actions_server.plugins import NotExecuted, NotificationRefused
 from payment_actions_server.transport.boundary import Boundary
 from payment_actions_server.transport.connect import PATH, ConnectApplication
+from payment_actions_server.transport.console import BUILT, Console
 from payment_actions_server.transport.metrics import CONTENT_TYPE, Metrics
 from payment_actions_server.transport.origins import Origins, guarded
 from payment_actions_server.transport.servicer import Servicer
@@ -47,19 +49,8 @@ _HEADERS: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
     (b"cache-control", b"no-store"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
-
-_PAGE: Final = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>payment-actions</title>
-<h1>payment-actions</h1>
-<ul>
-<li><a href="healthz">Health</a></li>
-<li><a href="metrics">Metrics</a></li>
-</ul>
-"""
 
 
 class _Answer(NamedTuple):
@@ -72,7 +63,15 @@ class _Answer(NamedTuple):
 class HttpApplication:
     """What the HTTP port answers. An ASGI application."""
 
-    def __init__(self, engine: Engine, metrics: Metrics, ready: Ready, origins: Origins | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        metrics: Metrics,
+        ready: Ready,
+        origins: Origins | None = None,
+        console: Path = BUILT,
+    ) -> None:
+        origins = origins or Origins()
         self._boundary = Boundary(metrics)
         rpcs = ConnectApplication(Servicer(engine, self._boundary).handlers())
         self._engine = engine
@@ -80,14 +79,15 @@ class HttpApplication:
         self._ready = ready
         self._log = structlog.get_logger().bind()
         self._under_way = 0
+        pages = Console(origins, console)
         routes = [
-            Mount(PATH, guarded(rpcs, origins or Origins())),
-            Route("/", self._index),
+            Mount(PATH, guarded(rpcs, origins)),
             Route("/healthz", self._healthz),
             Route("/metrics", self._render_metrics),
             Route("/notifications/{store}", self._notification, methods=["POST"]),
+            *pages.routes(),
         ]
-        self._app: ASGIApp = _with_headers(Starlette(routes=routes))
+        self._app: ASGIApp = _with_headers(Starlette(routes=routes, exception_handlers={404: pages.elsewhere}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -96,9 +96,6 @@ class HttpApplication:
     def drain(self) -> None:
         """End the streams that have no end of their own; everything else may finish."""
         self._boundary.drain()
-
-    async def _index(self, _request: Request) -> Response:
-        return HTMLResponse(_PAGE)
 
     async def _healthz(self, _request: Request) -> Response:
         storage = await self._storage_answers()

@@ -19,7 +19,7 @@ export const frame = css`
     outline-offset: 3px;
   }
   /* Words of the other direction on a page that runs from right to left: each sentence keeps its own order. */
-  article[dir="rtl"]:lang(en, de, es, fr, ja) :is(h2, h3, p, dt, dd, button, summary, label, span) {
+  article[dir="rtl"][data-words="ltr"] :is(h2, h3, p, dt, dd, button, label, span) {
     unicode-bidi: plaintext;
     text-align: right;
   }

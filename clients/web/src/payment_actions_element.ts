@@ -83,6 +83,7 @@ export class PaymentActionsElement extends LitElement {
       class="payment"
       dir=${this.dir || t.direction}
       lang=${t.locale}
+      data-words=${t.wordDirection}
       tabindex="-1"
       aria-labelledby="heading"
       aria-busy=${model?.payment || model?.error ? "false" : "true"}

@@ -20,7 +20,9 @@ const RIGHT_TO_LEFT = new Set(["ar", "arc", "ckb", "dv", "fa", "he", "ks", "ku",
 export class Translator {
   /** The locale of the words, and of numbers and dates beside them. */
   readonly locale: string;
+  /** How a page of the wanted locale runs, and how these words run: another where they are not that locale's. */
   readonly direction: "ltr" | "rtl";
+  readonly wordDirection: "ltr" | "rtl";
   readonly format: Format;
   private readonly messages: Messages;
   private readonly plurals: Intl.PluralRules;
@@ -31,6 +33,7 @@ export class Translator {
     const messages = LANGUAGES[language];
     this.locale = messages ? locale : "en";
     this.direction = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
+    this.wordDirection = messages ? this.direction : "ltr";
     this.messages = messages ?? en;
     this.format = new Format(this.locale);
     this.plurals = new Intl.PluralRules(this.locale);

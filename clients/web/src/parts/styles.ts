@@ -197,6 +197,10 @@ export const styles = css`
     font-weight: 550;
     padding-inline-end: 28px;
   }
+  .panel[data-tone="busy"] .what {
+    display: flex;
+    align-items: baseline;
+  }
   .panel .then {
     color: var(--muted);
     font-variant-numeric: tabular-nums;
@@ -230,13 +234,14 @@ export const styles = css`
   .spinner {
     content: "";
     display: inline-block;
-    inline-size: 12px;
-    block-size: 12px;
+    flex: none;
+    inline-size: 14px;
+    block-size: 14px;
     margin-inline-end: 8px;
     border: 2px solid color-mix(in srgb, currentColor 25%, transparent);
     border-block-start-color: currentColor;
     border-radius: 50%;
-    vertical-align: -1px;
+    vertical-align: -2px;
     animation: turn 0.9s linear infinite;
   }
   .spinner {
@@ -335,10 +340,10 @@ export const styles = css`
   .history li::before {
     content: "";
     position: absolute;
-    inset-block-start: 6px;
-    inset-inline-start: 1px;
-    inline-size: 9px;
-    block-size: 9px;
+    inset-block-start: 5px;
+    inset-inline-start: 0;
+    inline-size: 11px;
+    block-size: 11px;
     border: 2px solid var(--tone);
     border-radius: 50%;
     background: var(--surface);
@@ -346,7 +351,7 @@ export const styles = css`
   .history li:not(:last-child)::after {
     content: "";
     position: absolute;
-    inset-block: 19px -3px;
+    inset-block: 18px -4px;
     inset-inline-start: 5px;
     inline-size: 1px;
     background: var(--border);

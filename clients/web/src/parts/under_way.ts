@@ -38,7 +38,7 @@ export function nextLook({ t, now }: View, payment: Payment): Drawn {
 // The countdown stands outside of what is announced: a screen reader would read out every second.
 function panel(tone: string, what: string, then = ""): Drawn {
   return html`<div class="panel" data-tone=${tone}>
-    <p class="what">${what}</p>
+    <p class="what"><span>${what}</span></p>
     ${then ? html`<p class="then">${then}</p>` : nothing}
   </div>`;
 }

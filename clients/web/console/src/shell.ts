@@ -8,6 +8,7 @@ import type { Context } from "./context.js";
 import { chosenLanguage, loadTexts, type Texts } from "./i18n/texts.js";
 import type { Live } from "./live.js";
 import { definePages, loadPage } from "./pages/index.js";
+import type { PaymentsPage } from "./pages/payments.js";
 import { attention, events, hrefOf, overview, payments, type Route, routeOf, samePage } from "./routing.js";
 import { applyTheme, keepSettings, type Settings } from "./settings.js";
 import { settingsDialog } from "./settings_dialog.js";
@@ -21,6 +22,7 @@ export interface Beginning {
 }
 
 const OVERVIEW_SECONDS = 30;
+const EVENT_MILLISECONDS = 2_000;
 
 export class ConsoleShell extends LitElement {
   static override properties = {
@@ -40,6 +42,7 @@ export class ConsoleShell extends LitElement {
   /** The list stays as it was, scrolled and ticked, while an order is looked at. */
   #list: Extract<Route, { page: "payments" }> | null = null;
   readonly #seen = new Map<string, Payment>();
+  #timer = 0;
 
   constructor() {
     super();
@@ -61,6 +64,7 @@ export class ConsoleShell extends LitElement {
     document.addEventListener("click", (click) => this.#followed(click));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => applyTheme(this.settings.theme));
     beginning.live.addEventListener("state", () => this.#connectionChanged(beginning.live));
+    beginning.live.subscribe(() => this.#readOverviewSoon());
     void this.#startLive(beginning.live);
     setInterval(() => document.visibilityState === "visible" && void this.#readOverview(), OVERVIEW_SECONDS * 1000);
     void loadPage(this.route.page).then(() => this.requestUpdate());
@@ -165,7 +169,8 @@ export class ConsoleShell extends LitElement {
 
   async #arrive(): Promise<void> {
     await this.updateComplete;
-    if (this.route.page !== "payments") scrollTo(0, 0);
+    if (this.route.page === "payments" && this.querySelector<PaymentsPage>("console-payments")?.resume()) return;
+    scrollTo(0, 0);
     // Whoever cannot see the page is told that it is another one.
     this.querySelector<HTMLElement>("main > :not([hidden]) h1")?.focus({ preventScroll: true });
   }
@@ -207,6 +212,15 @@ export class ConsoleShell extends LitElement {
   async #startLive(live: Live): Promise<void> {
     const read = await this.#readOverview();
     if (this.context !== null) live.start(this.context.client, read?.lastSequence);
+  }
+
+  /** The menu's number follows what happens; many events in a row are one reason to ask. */
+  #readOverviewSoon(): void {
+    if (this.#timer !== 0) return;
+    this.#timer = window.setTimeout(() => {
+      this.#timer = 0;
+      void this.#readOverview();
+    }, EVENT_MILLISECONDS);
   }
 
   async #readOverview(): Promise<GetOverviewResponse | undefined> {

@@ -147,6 +147,17 @@ describe("a bulk run", () => {
     expect((await reloaded(service)).items[0]?.state).toBe("done");
   });
 
+  test("finds out after a reload what ended meanwhile", async () => {
+    const service = new Service();
+    service.states.set("1", OperationState.PENDING);
+    const runner = await begun(service);
+    await runner.preview();
+    await runner.go();
+    const again = await reloaded(service);
+    await again.settle();
+    expect(tally(again.items)).toMatchObject({ done: 2, in_flight: 0 });
+  });
+
   test("becomes another before it is confirmed, with other request ids; never after", async () => {
     const service = new Service();
     const runner = await begun(service);

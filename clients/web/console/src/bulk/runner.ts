@@ -23,6 +23,7 @@ export interface RunService {
 
 /** So many are asked for in one call: what an aborted connection leaves without an answer is bounded. */
 export const PORTION = 500;
+const LOOKS_AT_ONCE = 6;
 const KEEP_MILLISECONDS = 300;
 
 export class Runner {
@@ -83,6 +84,14 @@ export class Runner {
     if (operation !== undefined) this.#put(withOperation(this.items[item.index] ?? item, operation));
     await this.#keep();
     this.#changed();
+  }
+
+  /** Looks at all that were in flight when they were last heard of. */
+  async settle(): Promise<void> {
+    const waiting = this.items.filter((item) => item.state === "in_flight" && item.operationId !== "");
+    for (let start = 0; start < waiting.length && !this.#stop.signal.aborted; start += LOOKS_AT_ONCE) {
+      await Promise.all(waiting.slice(start, start + LOOKS_AT_ONCE).map((item) => this.look(item.operationId)));
+    }
   }
 
   async #ask(

@@ -33,6 +33,7 @@ export class OrderPage extends Page<"order"> {
   declare chain: ChainState | null;
   #timer = 0;
   #shared: PaymentActionsClient | null = null;
+  #sharedFrom: PaymentActionsClient | null = null;
 
   constructor() {
     super();
@@ -44,7 +45,6 @@ export class OrderPage extends Page<"order"> {
 
   protected arrived(from: OrderRoute | undefined): void {
     if (from !== undefined && keyOf(from) === keyOf(this.route)) return;
-    this.#shared = null;
     void loadElement();
     this.payment = this.context.seen.get(keyOf(this.route)) ?? null;
     this.events = [];
@@ -144,7 +144,8 @@ export class OrderPage extends Page<"order"> {
   /** The section that shops embed, on the stream that the console has anyway. */
   #actions(): TemplateResult {
     const { client, live, texts } = this.context;
-    this.#shared ??= { ...client, watch: (options) => live.follow(options) };
+    if (this.#sharedFrom !== client) this.#shared = { ...client, watch: (options) => live.follow(options) };
+    this.#sharedFrom = client;
     return html`<payment-actions .client=${this.#shared} .store=${this.route.store} .order=${this.route.orderId} .locale=${texts.locale}
       lang=${texts.language}></payment-actions>`;
   }

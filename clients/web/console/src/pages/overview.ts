@@ -1,17 +1,22 @@
 /** What moved, what waits, what runs out soon. */
 
-import type { Event, GetOverviewResponse } from "@payment-actions/web/proto";
+import { type Event, EventType, type GetOverviewResponse } from "@payment-actions/web/proto";
 import { html, nothing, type TemplateResult } from "lit";
 import { byCurrency, countChart, dailyChart, dailyTable, legend } from "../charts/daily.js";
 import { dayPlus, daysUpTo } from "../charts/scale.js";
 import { sums } from "../money.js";
-import { attention, DAYS_SHOWN, hrefOf, payments, type Route } from "../routing.js";
+import { attention, DAYS_SHOWN, events, hrefOf, payments, type Route } from "../routing.js";
 import { statusBadge, type Tone } from "../words.js";
 import { Page } from "./page.js";
 import { storeSelect } from "./payments_filters.js";
 
 const EXPIRING_DAYS = 14;
 const EVENT_MILLISECONDS = 1_500;
+
+/** The list has no filter for what is under way; the log tells what was begun. */
+function underWay(store: string): Route {
+  return events({ store, types: [EventType.OPERATION_STARTED, EventType.OPERATION_UPDATED] });
+}
 
 type OverviewRoute = Extract<Route, { page: "overview" }>;
 
@@ -112,7 +117,7 @@ export class OverviewPage extends Page<"overview"> {
       html`<a class="tile" href=${hrefOf(route)} data-tone=${count > 0n ? tone : ""}><strong>${texts.number(count)}</strong> <span>${name}</span></a>`;
     return html`<section class="tiles" aria-label=${texts.t("overview.waiting")}>
       ${tile(overview.needingAttentionCount, texts.t("overview.attention"), "bad", attention(store))}
-      ${tile(overview.operationInFlightCount, texts.t("overview.inFlight"), "", payments({ store }))}
+      ${tile(overview.operationInFlightCount, texts.t("overview.inFlight"), "", underWay(store))}
       ${tile(overview.storeUpdateWaitingCount, texts.t("overview.updates"), "warn", payments({ store, updateFailing: true }))}
       ${tile(overview.refreshOverdueCount, texts.t("overview.overdue"), "warn", payments({ store, overdue: true }))}
     </section>`;

@@ -3,6 +3,7 @@
 import { newRequestId } from "@payment-actions/web/client";
 import { Action, type Event, type Payment } from "@payment-actions/web/proto";
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { guard } from "lit/directives/guard.js";
 import { repeat } from "lit/directives/repeat.js";
 import { newItems, newRun } from "../bulk/model.js";
 import { remember } from "../context.js";
@@ -112,20 +113,24 @@ export class PaymentsPage extends Page<"payments"> {
     if (loader === null) return nothing;
     this.#range = visibleRange(this.#view, ROW, loader.rows.count);
     const { first, end } = this.#range;
-    return repeat(loader.rows.slice(first, end), keyOf, (payment, offset) => {
-      const place = first + offset;
-      const key = keyOf(payment);
-      return gridRow(this.context.texts, payment, {
+    return repeat(loader.rows.slice(first, end), keyOf, (payment, offset) => this.#row(payment, first + offset));
+  }
+
+  /** A row is drawn anew only if something of it is new: most of a scroll's rows were there in the frame before. */
+  #row(payment: Payment, place: number): unknown {
+    const { texts } = this.context;
+    const key = keyOf(payment);
+    const look = { selected: this.selection.has(key), tabbable: place === this.active, fresh: this.#fresh.has(key) };
+    return guard([texts, payment, place, look.selected, look.tabbable, look.fresh], () =>
+      gridRow(texts, payment, {
+        ...look,
         place,
         top: place * ROW,
-        selected: this.selection.has(key),
-        tabbable: place === this.active,
-        fresh: this.#fresh.has(key),
         toggle: (shift) => this.#toggle(key, shift),
         open: () => this.#open(payment),
         focused: () => this.#activate(place),
-      });
-    });
+      }),
+    );
   }
 
   #countText(): string {
@@ -167,6 +172,14 @@ export class PaymentsPage extends Page<"payments"> {
       }
     }
     if (!this.hidden) document.title = `${this.context.texts.t("payments.title")} – payment-actions`;
+  }
+
+  /** The list is looked at again after an order was. Returns whether it has the row that the reader had come from. */
+  resume(): boolean {
+    this.requestUpdate();
+    const row = this.querySelector<HTMLElement>(`[data-place="${this.active}"]`);
+    row?.focus({ preventScroll: true });
+    return row !== null;
   }
 
   // -- scrolling --------------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ export function gridRow(texts: Texts, payment: Payment, state: RowState): Templa
   return html`
     <div class="grid-row" role="row" aria-rowindex=${state.place + 2} aria-selected=${state.selected} data-place=${state.place}
       data-order=${payment.orderId} tabindex=${state.tabbable ? 0 : -1} ?data-fresh=${state.fresh}
-      .style=${`transform:translateY(${state.top}px)`} @focus=${state.focused} @dblclick=${opened}>
+      .style=${`transform:translateY(${state.top}px)`} @focusin=${state.focused} @dblclick=${opened}>
       <span class="tick" role="gridcell" @click=${ticked}><input type="checkbox" tabindex="-1" .checked=${state.selected}
         aria-label=${texts.t("payments.select", { order: number })}></span>
       <span role="gridcell"><a href=${href} tabindex="-1">${number}</a></span>

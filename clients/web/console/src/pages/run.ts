@@ -68,6 +68,7 @@ export class RunPage extends Page<"run"> {
     this.runner = runner;
     // A run that was only chosen is tried at once: that moves nothing, and is what one came for.
     if (kept.run.phase === "chosen") await this.#preview(runner);
+    else this.#settle(runner);
   }
 
   protected override heard(event: Event): void {
@@ -106,6 +107,12 @@ export class RunPage extends Page<"run"> {
     const kept = await this.context.runs.get(runner.run.id);
     if (kept !== null) [runner.run, runner.items] = [kept.run, kept.items];
     await this.#drive("run", () => runner.go());
+    this.#settle(runner);
+  }
+
+  /** What ended while nobody listened. */
+  #settle(runner: Runner): void {
+    void runner.settle().catch(() => undefined); // The button asks again.
   }
 
   protected override render(): TemplateResult {
@@ -242,7 +249,7 @@ export class RunPage extends Page<"run"> {
       const form = event.target as HTMLFormElement;
       const note = String(new FormData(form).get("note") ?? "").trim();
       runner.run = { ...run, note };
-      void this.#drive("run", () => runner.go());
+      void this.#drive("run", () => runner.go()).then(() => this.#settle(runner));
     };
     return html`
       <dialog class="confirm" aria-labelledby="confirm-title">

@@ -99,6 +99,18 @@ async def test_reader_hears_of_what_another_replica_does(tmp_path):
 
 
 @in_virtual_time
+async def test_reader_is_told_at_once_where_the_present_is(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.capture()
+        await asyncio.sleep(5)
+        present, before = await here.storage.last_sequence(), here.clock.now()
+        assert await anext(here.engine.watch(frozenset(), None)) == present
+        assert await anext(here.engine.watch(frozenset({here.store.store_id}), present)) == present
+        assert here.clock.now() == before
+
+
+@in_virtual_time
 async def test_silence_gives_signs_of_life(tmp_path):
     async with world(tmp_path) as here:
         watch, times = here.engine.watch(frozenset(), 0), []
@@ -141,7 +153,7 @@ async def test_reader_of_a_quiet_store_gets_signs_of_life_while_another_is_busy(
             await here.view(str(number))
             await asyncio.sleep(0.5)
         listener.cancel()
-        assert len(signs) == 2
+        assert len(signs) == 3  # One at once, then one for each time that nothing was heard for a while.
         assert signs == sorted(signs)
         assert 0 < signs[-1] <= await here.storage.last_sequence()
 

@@ -28,7 +28,8 @@ class Watch:
     async def events(self, stores: frozenset[str], after_sequence: int | None) -> AsyncIterator[Event | int]:
         """Yield events after a sequence, then those to come, without end.
 
-        A number is a sign of life: the sequence up to which nothing was missed.
+        A number is a sign of life: the sequence up to which nothing was missed. The first comes as soon as the reader has
+        caught up: nobody must wait for news to know that the stream stands, or where to resume it.
 
         :param stores: only these; empty: all.
         :param after_sequence: None: only what happens from now on.
@@ -38,7 +39,7 @@ class Watch:
         if last is None:
             last = await storage.last_sequence()
         clock, idle = self._context.clock, timedelta(seconds=policy.watch_idle_seconds)
-        silent_since = clock.now()
+        silent_since, caught_up = clock.now(), False
         while True:
             news = self._news  # Before the read: what commits after it sets this one.
             events, position = await self._after(last)
@@ -49,6 +50,9 @@ class Watch:
             if position != last:
                 last = position
                 continue
+            if not caught_up:
+                caught_up, silent_since = True, clock.now()
+                yield last
             await _wait(news, policy.poll_seconds)
             if clock.now() - silent_since >= idle:
                 silent_since = clock.now()

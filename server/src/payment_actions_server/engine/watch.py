@@ -28,8 +28,8 @@ class Watch:
     async def events(self, stores: frozenset[str], after_sequence: int | None) -> AsyncIterator[Event | int]:
         """Yield events after a sequence, then those to come, without end.
 
-        A number is a sign of life: the sequence up to which nothing was missed. The first comes as soon as the reader has
-        caught up: nobody must wait for news to know that the stream stands, or where to resume it.
+        A number is a sign of life: the sequence up to which nothing was missed. The first comes as soon as the reader
+        has caught up: nobody must wait for news to know that the stream stands, or where to resume it.
 
         :param stores: only these; empty: all.
         :param after_sequence: None: only what happens from now on.

@@ -121,7 +121,7 @@ def test_a_part_is_typed_as_the_locale_writes_it(page: Page, stage: str) -> None
     element = opened(page, stage, "scene=captured&locale=de")
     element.get_by_role("button", name=re.compile("erstatten")).click()
     amount = element.get_by_label("Betrag in USD")
-    expect(amount).to_have_value("129,9")
+    expect(amount).to_have_value("129,90")
     amount.fill("10,50")
     expect(element.get_by_role("dialog").locator(".amount")).to_have_text("10,50\N{NO-BREAK SPACE}$")
     expect(element.get_by_role("dialog")).to_contain_text("Erstattet dem Käufer 10,50\N{NO-BREAK SPACE}$.")

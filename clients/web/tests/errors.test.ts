@@ -36,9 +36,16 @@ test.each([
   ["a lost connection", lost()],
   ["a mistake of the service", new ConnectError("oops", Code.Internal)],
   ["a proxy's 403", new ConnectError("HTTP 403", Code.PermissionDenied)],
-  ["a reason of another service", refusal(Code.Unavailable, "SOMETHING_NEW")],
+  ["a reason of another service", refusal(Code.NotFound, "ORDER_NOT_FOUND", {}, undefined, "another.example")],
+  ["a reason that is newer than this client, with a code that proves nothing", refusal(Code.Unavailable, "NEWER")],
 ])("%s proves nothing: ask again", async (_, error) => {
   expect(await thrownBy(error)).toMatchObject({ reason: "NO_ANSWER", happened: "unknown", advice: "ask_again" });
+});
+
+test("a reason that is newer than this client is read by its code", async () => {
+  const error = await thrownBy(refusal(Code.FailedPrecondition, "NEWER", { what: "new" }));
+  expect(error).toMatchObject({ reason: "OTHER", happened: "no", advice: "read_again" });
+  expect(error.failure.metadata).toEqual({ what: "new" });
 });
 
 test("any thrown value is read", () => {

@@ -54,7 +54,8 @@ test("every value of the contract has its word", () => {
 test("a locale picks its language; another is answered in English, in its own direction", () => {
   expect(new Translator("de-AT").text("action.CAPTURE")).toBe("Einziehen");
   expect(new Translator("ar")).toMatchObject({ direction: "rtl", locale: "en" });
-  expect(new Translator("en_US").text("action.VOID")).toBe("Void");
+  expect(new Translator("fr_FR").text("action.CAPTURE")).toBe("Encaisser");
+  expect(new Translator("!").text("action.VOID")).toBe("Void");
 });
 
 test("a count chooses the form of plural", () => {
@@ -94,6 +95,13 @@ test.each([
 ])("in %s a person who types %j means %s", (locale, typed, meant) => {
   const amount = new Format(locale).parseMoney(typed, "USD");
   expect(amount && toDecimal(amount)).toBe(meant);
+});
+
+test.each([
+  ["de", money(129n, 900_000_000, "USD"), "129,90"],
+  ["en", money(1234n, 0, "JPY"), "1234"],
+])("in %s an amount to be edited is written without signs and groups", (locale, amount, written) => {
+  expect(new Format(locale).editable(amount)).toBe(written);
 });
 
 test("decimal text and amounts are the same", () => {

@@ -14,8 +14,14 @@ export function clientOf(service: Partial<ServiceImpl<typeof PaymentActions>>, s
 }
 
 /** An error as the service raises it. */
-export function refusal(code: Code, reason: string, metadata: Record<string, string> = {}, retrySeconds?: number) {
-  const info = { desc: ErrorInfoSchema, value: { reason, domain: "payment-actions", metadata } };
+export function refusal(
+  code: Code,
+  reason: string,
+  metadata: Record<string, string> = {},
+  retrySeconds?: number,
+  domain = "payment-actions",
+) {
+  const info = { desc: ErrorInfoSchema, value: { reason, domain, metadata } };
   const retry = { desc: RetryInfoSchema, value: { retryDelay: { seconds: BigInt(retrySeconds ?? 0), nanos: 0 } } };
   return new ConnectError(`refused: ${reason}`, code, undefined, retrySeconds === undefined ? [info] : [info, retry]);
 }

@@ -9,10 +9,11 @@ const DOMAIN = "payment-actions";
 export type ServiceReason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;
 
 /**
- * Why a call has no result. Two are not the service's: NO_ANSWER, when nothing that it said came through (lost connection,
- * a proxy's error, the service stopping), and OFFLINE, when the browser has no network and nothing was sent.
+ * Why a call has no result. Three are not the contract's: OTHER, a refusal whose reason is newer than this client;
+ * NO_ANSWER, when nothing that the service said came through (lost connection, a proxy's error, the service stopping); and
+ * OFFLINE, when the browser has no network and nothing was sent.
  */
-export type Reason = ServiceReason | "NO_ANSWER" | "OFFLINE";
+export type Reason = ServiceReason | "OTHER" | "NO_ANSWER" | "OFFLINE";
 
 /** Whether an action may have happened. */
 export type Happened = "no" | "unknown";
@@ -47,6 +48,7 @@ interface MetadataOf {
   GATEWAY_THROTTLED: { retry_after_seconds: string; operation_id: string };
   GATEWAY_UNAVAILABLE: { store: string; operation_id: string };
   PLATFORM_UNAVAILABLE: { store: string };
+  OTHER: Record<string, string>;
   NO_ANSWER: Record<never, string>;
   OFFLINE: Record<never, string>;
 }
@@ -74,9 +76,20 @@ const ADVICE: Record<Reason, Advice> = {
   GATEWAY_THROTTLED: "try_later",
   GATEWAY_UNAVAILABLE: "try_later",
   PLATFORM_UNAVAILABLE: "try_later",
+  OTHER: "read_again",
   NO_ANSWER: "ask_again",
   OFFLINE: "ask_again",
 };
+
+/** What a reason that this client does not know proves, by its code alone: that the service refused to begin. */
+const DEFINITE: ReadonlySet<Code> = new Set([
+  Code.InvalidArgument,
+  Code.NotFound,
+  Code.FailedPrecondition,
+  Code.Aborted,
+  Code.Unauthenticated,
+  Code.PermissionDenied,
+]);
 
 /** A call that has no result. Its message is the service's, in English; `failure.reason` is for programs. */
 export class PaymentActionsError extends Error {
@@ -112,10 +125,12 @@ export function readError(thrown: unknown): PaymentActionsError {
   if (thrown instanceof PaymentActionsError) return thrown;
   const error = ConnectError.from(thrown);
   const info = error.findDetails(ErrorInfoSchema).find((detail) => detail.domain === DOMAIN);
-  if (info === undefined || !isServiceReason(info.reason)) return unknownOutcome(error);
+  if (info === undefined) return unknownOutcome(error);
+  const reason = isServiceReason(info.reason) ? info.reason : "OTHER";
+  if (reason === "OTHER" && !DEFINITE.has(error.code)) return unknownOutcome(error);
   const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
   return new PaymentActionsError(
-    { reason: info.reason, metadata: info.metadata } as Failure,
+    { reason, metadata: info.metadata } as Failure,
     error.rawMessage,
     delay && Number(delay.seconds) + delay.nanos / 1e9,
     { cause: error },

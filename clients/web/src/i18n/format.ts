@@ -18,7 +18,7 @@ export class Format {
   private readonly daysOfYears: Intl.DateTimeFormat;
   private readonly moments: Intl.DateTimeFormat;
   /** What stands before the fraction of a number. */
-  readonly point: string;
+  private readonly point: string;
   private readonly group: string;
 
   constructor(readonly locale: string) {
@@ -34,7 +34,7 @@ export class Format {
   /** An amount with all the digits of its currency, and more where it has more: nothing is rounded away. */
   money(amount: Money): string {
     const decimal = toDecimal(amount);
-    return this.currency(amount.currencyCode, decimal.split(".")[1]?.length ?? 0).format(decimal);
+    return this.currency(amount.currencyCode, fraction(decimal)).format(decimal);
   }
 
   /** A day; with its year unless that is the present one. */
@@ -71,10 +71,22 @@ export class Format {
     return fromDecimal(plain.replace(point, "."), currencyCode);
   }
 
+  /** An amount as it stands in a field: no sign of the currency, no groups. */
+  editable(amount: Money): string {
+    const decimal = toDecimal(amount);
+    const { minimumFractionDigits = 0 } = this.currency(amount.currencyCode, fraction(decimal)).resolvedOptions();
+    return new Intl.NumberFormat(this.locale, { useGrouping: false, minimumFractionDigits }).format(decimal);
+  }
+
   private currency(code: string, digits: number): Intl.NumberFormat {
     const plain = { style: "currency", currency: code } as const;
     const usual = new Intl.NumberFormat(this.locale, plain);
     const standard = usual.resolvedOptions().maximumFractionDigits ?? 2;
     return digits <= standard ? usual : new Intl.NumberFormat(this.locale, { ...plain, minimumFractionDigits: digits });
   }
+}
+
+/** How many digits stand behind the point. */
+function fraction(decimal: string): number {
+  return decimal.split(".")[1]?.length ?? 0;
 }

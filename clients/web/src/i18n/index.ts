@@ -60,8 +60,9 @@ export class Translator {
 
 function supported(wanted: string): string {
   try {
-    return Intl.getCanonicalLocales(wanted)[0] ?? "en";
+    // Shops write "de_DE" as well.
+    return Intl.getCanonicalLocales(wanted.replaceAll("_", "-"))[0] ?? "en";
   } catch {
-    return "en"; // "en_US" and the like are no locale; the page's author sees English.
+    return "en"; // No locale at all; the page's author sees English.
   }
 }

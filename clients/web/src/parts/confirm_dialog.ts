@@ -1,6 +1,6 @@
 import { html, nothing } from "lit";
 import { createRef, ref } from "lit/directives/ref.js";
-import { compare, isZero, toDecimal } from "../money.js";
+import { compare, isZero } from "../money.js";
 import { Action, type AvailableAction, type Money, type Payment } from "../proto.js";
 import { money } from "./money.js";
 import { type Drawn, methodName, quoted, type View } from "./view.js";
@@ -87,7 +87,7 @@ export class ConfirmDialog {
         name="amount"
         inputmode="decimal"
         autocomplete="off"
-        .value=${this.typed ?? toDecimal(whole).replace(".", t.format.point)}
+        .value=${this.typed ?? t.format.editable(whole)}
         aria-invalid=${this.invalid ? "true" : nothing}
         aria-describedby="amount-error"
         @input=${this.amountTyped}

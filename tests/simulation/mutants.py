@@ -292,7 +292,7 @@ def _() -> Patches:
     yield patch.object(Recovery, "_too_late_to_repeat", lambda *_: False)
 
 
-@mutant("worker sends although it stood still beyond its lease", within=200)
+@mutant("worker sends although it stood still beyond its lease", within=400)
 def _() -> Patches:
     original = Actions._carry_through
 
@@ -413,7 +413,7 @@ def _() -> Patches:
     yield patch.object(StoreUpdates, "_delivered", delivered)
 
 
-@mutant("late store write over a newer one", within=300)
+@mutant("late store write over a newer one", within=900)
 def _() -> Patches:
     async def deliver_one(self: StoreUpdates, key: Any, now: Any) -> None:
         def claim(work: PaymentWork) -> Any:

@@ -193,6 +193,18 @@ async def test_stores_are_told_apart_and_together(tmp_path):
 
 
 @in_virtual_time
+async def test_what_runs_out_is_added_up_again_after_ten_seconds(tmp_path):
+    async with world(tmp_path, started=False) as here:
+        here.authorized(expire_time=here.clock.now() + DAY)
+        await here.view()
+        assert [one.payments for one in (await here.engine.overview(None)).expiring] == [1]
+        await here.capture()
+        assert [one.payments for one in (await here.engine.overview(None)).expiring] == [1]
+        await asyncio.sleep(10)
+        assert (await here.engine.overview(None)).expiring == []
+
+
+@in_virtual_time
 async def test_what_waits_is_counted_and_a_look_that_is_late_is_found(tmp_path):
     async with world(tmp_path) as here:
         here.pending()

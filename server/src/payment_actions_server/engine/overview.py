@@ -6,6 +6,7 @@ from typing import Final
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.totals import Counted, Totals
 from payment_actions_server.engine.view import DailyTotal, Overview, StoreState
+from payment_actions_server.storage import Expiring
 
 DAYS_DEFAULT: Final = 14
 DAYS_MAX: Final = 92
@@ -14,12 +15,17 @@ OVERDUE_SECONDS: Final = 60.0
 """How late a look at the gateway is before somebody should know."""
 
 
+EXPIRING_SECONDS: Final = 10.0
+"""How long what runs out is known from the last question: it changes slowly, and takes longest to add up."""
+
+
 class Overviews:
     """Makes overviews."""
 
     def __init__(self, context: Context, totals: Totals) -> None:
         self._context = context
         self._totals = totals
+        self._expiring: dict[frozenset[str], tuple[datetime, list[Expiring]]] = {}
 
     async def overview(self, store: str | None, days: int) -> Overview:
         """Return the overview of one store, or of all that are configured.
@@ -39,12 +45,19 @@ class Overviews:
         return Overview(
             stores=[self._state(one) for one in sorted(stores)],
             daily_totals=[*_daily_totals(counted, stores, midnight - timedelta(days=days - 1), days)],
-            expiring=await storage.expiring(stores, now, midnight + timedelta(days=EXPIRING_DAYS)),
+            expiring=await self._expiring_of(frozenset(stores), now, midnight + timedelta(days=EXPIRING_DAYS)),
             status_counts=counted.status_counts(stores),
             waiting=await storage.waiting(stores, now - timedelta(seconds=OVERDUE_SECONDS)),
             last_sequence=last,
             totals_sequence=counted.up_to_sequence,
         )
+
+    async def _expiring_of(self, stores: frozenset[str], now: datetime, before: datetime) -> list[Expiring]:
+        """Return what runs out. What is remembered is bounded: by the configured stores, and all of them together."""
+        known = self._expiring.get(stores)
+        if known is None or not timedelta() <= now - known[0] < timedelta(seconds=EXPIRING_SECONDS):
+            known = self._expiring[stores] = (now, await self._context.storage.expiring(stores, now, before))
+        return known[1]
 
     def _state(self, store: str) -> StoreState:
         error = self._context.unavailable_stores.get(store)

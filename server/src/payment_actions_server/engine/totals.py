@@ -12,13 +12,13 @@ from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.engine.context import Context
 from payment_actions_server.storage import MOVED, DayRow, Movement
 
-CHUNK: Final = 10_000
-"""How many events are looked at in one go: some milliseconds of a database that answers in our own process."""
+CHUNK: Final = 1000
+"""How many events are looked at in one go: SQLite answers in our own loop, and others wait for these milliseconds."""
 
 CHUNKS_MAX: Final = 10
 """How many of these a question adds to what is kept; more is left to the background."""
 
-SECONDS: Final = 60.0
+SECONDS: Final = 15.0
 """How often the background counts."""
 
 MONEY: Final = ("authorized", "captured", "refunded")

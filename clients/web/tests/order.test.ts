@@ -124,6 +124,24 @@ test("an operation in flight that this tab asked for is known as its own", async
   expect(after.payment?.operationInFlight?.operationId).toBe("op");
 });
 
+test("a request whose answer was lost and whose operation shows is not asked for again", async () => {
+  let requestId = "";
+  const order = await open({
+    getPayment: () => ({
+      payment: requestId
+        ? held('"2"', { operationInFlight: { operationId: "op", requestId, state: OperationState.PENDING } })
+        : held('"1"'),
+    }),
+    capturePayment: (request) => {
+      requestId = request.requestId;
+      throw lost();
+    },
+  });
+  await order.act(CAPTURE);
+  await vi.waitFor(() => expect(order.payment?.operationInFlight?.operationId).toBe("op"));
+  expect(order.notice).toBeUndefined();
+});
+
 test("the end of an own operation that came late is told as an answer, somebody else's as theirs", async () => {
   let tell = (_: MessageInitShape<typeof EventSchema>) => {};
   const order = await open({

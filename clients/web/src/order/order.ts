@@ -43,6 +43,8 @@ export class Order {
   sending: { action: Action; amount?: Intent["amount"] } | undefined;
   notice: Notice | undefined;
 
+  /** Whether what is being asked for was seen to have arrived, though its answer may be lost. */
+  private arrived = false;
   private watch: Watch | undefined;
   private readonly life = new AbortController();
   private loading: Promise<void> | undefined;
@@ -90,6 +92,7 @@ export class Order {
     const action: SentAction = { ...intent, store: this.store, orderId: this.orderId };
     if (this.sending !== undefined) return;
     this.sending = { action: action.action, amount: action.amount };
+    this.arrived = false;
     this.tell(undefined);
     try {
       const { operation, payment } = await this.client.act(action);
@@ -169,6 +172,18 @@ export class Order {
     const known = this.payment?.updateTime;
     if (known && payment.updateTime && millis(payment.updateTime) < millis(known)) return;
     this.payment = payment;
+    this.recognise(payment);
+  }
+
+  /** An operation under a request id of ours is the answer to the question whether it arrived. */
+  private recognise({ operationInFlight: operation }: Payment): void {
+    if (operation === undefined) return;
+    const kept = this.client.unanswered(this.store, this.orderId);
+    if (!kept.some(({ requestId }) => requestId === operation.requestId)) return;
+    this.own.add(operation.operationId);
+    this.client.forget(operation.requestId);
+    this.arrived = true;
+    if (this.notice?.kind === "no_answer") this.notice = undefined;
   }
 
   private add(event: Event): void {
@@ -223,7 +238,9 @@ export class Order {
   }
 
   private failed(action: SentAction, error: PaymentActionsError): void {
-    if (error.happened === "unknown") {
+    if (error.happened === "unknown" && this.arrived) {
+      this.update();
+    } else if (error.happened === "unknown") {
       this.tell({ kind: "no_answer", action: action.action, retry: () => void this.act(action) });
     } else if (error.reason === "ETAG_MISMATCH") {
       this.tell({ kind: "stale" });
@@ -237,11 +254,8 @@ export class Order {
   private settleUnanswered(): void {
     const kept = this.client.unanswered(this.store, this.orderId).at(-1);
     if (kept === undefined || this.payment === undefined) return;
-    const { requestId, keptSince, ...intent } = kept;
-    if (this.payment.operationInFlight?.requestId === requestId) {
-      this.own.add(this.payment.operationInFlight.operationId);
-      this.client.forget(requestId);
-    } else if (intent.etag !== undefined && intent.etag !== this.payment.etag) {
+    const { requestId: _, keptSince, ...intent } = kept;
+    if (intent.etag !== undefined && intent.etag !== this.payment.etag) {
       // Bound to a state that is past, it can start nothing any more: asking only tells what became of it.
       void this.act(intent);
     } else {

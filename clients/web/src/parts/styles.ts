@@ -199,7 +199,9 @@ export const styles = css`
   }
   .panel[data-tone="busy"] .what {
     display: flex;
-    align-items: baseline;
+  }
+  .panel[data-tone="busy"] .what::before {
+    margin-block-start: 4px;
   }
   .panel .then {
     color: var(--muted);

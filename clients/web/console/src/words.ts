@@ -6,7 +6,7 @@ import type { ItemState } from "./bulk/model.js";
 import { english, type Key } from "./i18n/en.js";
 import type { Texts } from "./i18n/texts.js";
 
-export type Tone = "" | "accent" | "good" | "warn" | "bad";
+export type Tone = "" | "accent" | "good" | "warn" | "bad" | "back";
 
 function word(texts: Texts, prefix: string, name: string | undefined, otherwise: Key): string {
   const key = `${prefix}.${name}`;
@@ -34,6 +34,8 @@ const STATUS_TONES: Partial<Record<PaymentStatus, Tone>> = {
   [PaymentStatus.AUTHORIZED]: "accent",
   [PaymentStatus.PARTIALLY_CAPTURED]: "accent",
   [PaymentStatus.CAPTURED]: "good",
+  [PaymentStatus.PARTIALLY_REFUNDED]: "back",
+  [PaymentStatus.REFUNDED]: "back",
   [PaymentStatus.DECLINED]: "bad",
   [PaymentStatus.EXPIRED]: "bad",
   [PaymentStatus.PENDING]: "warn",

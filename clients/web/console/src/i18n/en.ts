@@ -210,6 +210,7 @@ export const english = {
     other: "{count} would be refused and are left out",
   },
   "run.moves": "Moves",
+  "run.moved": "Moved",
   "run.nothing": "None of them would go ahead.",
   "run.confirm": { one: "{action} {count} order", other: "{action} {count} orders" },
   "run.confirmTitle": "Run it?",

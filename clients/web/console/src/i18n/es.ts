@@ -207,6 +207,7 @@ export const spanish: Catalogue = {
   "run.wouldDo": { one: "{count} pedido pasaría", other: "{count} pedidos pasarían" },
   "run.wouldNot": { one: "{count} sería rechazado y queda fuera", other: "{count} serían rechazados y quedan fuera" },
   "run.moves": "Mueve",
+  "run.moved": "Movido",
   "run.nothing": "Ninguno pasaría.",
   "run.confirm": { one: "{action}: {count} pedido", other: "{action}: {count} pedidos" },
   "run.confirmTitle": "¿Ejecutarlo?",

@@ -214,6 +214,7 @@ export const french: Catalogue = {
     other: "{count} seraient refusées et sont laissées de côté",
   },
   "run.moves": "Déplace",
+  "run.moved": "Déplacé",
   "run.nothing": "Aucune ne passerait.",
   "run.confirm": { one: "{action} : {count} commande", other: "{action} : {count} commandes" },
   "run.confirmTitle": "Exécuter ?",

@@ -203,6 +203,7 @@ export const japanese: Catalogue = {
   "run.wouldDo": "{count}件が実行可能",
   "run.wouldNot": "{count}件は拒否されるため除外",
   "run.moves": "金額",
+  "run.moved": "実行済み金額",
   "run.nothing": "実行可能なものはありません。",
   "run.confirm": "{action}：{count}件の注文",
   "run.confirmTitle": "実行しますか？",

@@ -195,11 +195,11 @@ export class RunPage extends Page<"run"> {
     `;
   }
 
-  #sums(items: readonly Item[], states: readonly ItemState[]): unknown {
+  #sums(items: readonly Item[], states: readonly ItemState[], label: "run.moves" | "run.moved" = "run.moves"): unknown {
     const { texts } = this.context;
     const sums = sumsOf(items, states);
     if (sums.length === 0) return nothing;
-    return html`<p class="sums"><span class="quiet">${texts.t("run.moves")}</span>
+    return html`<p class="sums"><span class="quiet">${texts.t(label)}</span>
       ${sums.map((sum) => html`<strong>${texts.amount(sum.currencyCode, sum.amount)}</strong>`)}</p>`;
   }
 
@@ -213,7 +213,7 @@ export class RunPage extends Page<"run"> {
     const idle = this.busy === "";
     return html`
       <section class="card stack">
-        <div class="row between"><strong role="status">${texts.t("run.progress", { ended, total })}</strong>${this.#sums(items, ["done", "already_done"])}</div>
+        <div class="row between"><strong role="status">${texts.t("run.progress", { ended, total })}</strong>${this.#sums(items, ["done", "already_done"], "run.moved")}</div>
         <progress max=${Math.max(total, 1)} value=${ended} aria-label=${texts.t("run.progress", { ended, total })}></progress>
         ${idle ? nothing : html`<p class="quiet">${texts.t("run.running")}</p>`}
         ${idle && unanswered > 0 ? html`<p>${texts.t("run.interrupted", { count: unanswered })}</p>` : nothing}

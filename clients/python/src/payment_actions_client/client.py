@@ -74,6 +74,13 @@ class Client:
         """End the connection; calls under way end with an error."""
         self._channel.close()
 
+    def on_connection(self, told: Callable[[bool], None]) -> None:
+        """Have ``told`` called, by a thread of gRPC's, whenever the service comes within reach (True) or leaves it.
+
+        A stream that goes on after a lost connection shows nothing of that; this does.
+        """
+        self._channel.subscribe(lambda state: told(state is grpc.ChannelConnectivity.READY))
+
     def __enter__(self) -> Self:
         return self
 

@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 6  #: No such store, order or operation.
     UNAVAILABLE = 7  #: Service, gateway or platform out of reach or too busy; certain that nothing happened.
     CONFIGURATION = 8  #: The configuration or a plugin is wrong.
+    PARTLY = 9  #: A run's lines came to different ends, all of them known.
 
 
 _OF_REASON: Final[Mapping[str, ExitCode]] = {

@@ -1,13 +1,15 @@
 """What reaches the terminal: data on stdout, messages on stderr, for people or, with --json, for programs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from payment_actions_client import PaymentActionsError
@@ -60,6 +62,32 @@ class Output:
             "retryAfter": error.retry_after,
         }
         self._messages.print(Text(json.dumps({"error": told})), soft_wrap=True)
+
+    @contextmanager
+    def progress(self, total: int, doing: str) -> Iterator[Callable[[int, str], None]]:
+        """Show how far many things are, where somebody watches.
+
+        :return: to be told how many have ended, and what they came to.
+        """
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        told = TextColumn("{task.fields[told]}", markup=False)
+        with Progress(*columns, told, console=self._messages, disable=not self._messages.is_terminal) as bar:
+            task = bar.add_task(plain(doing), total=total, told="")
+            yield lambda completed, told: bar.update(task, completed=completed, told=plain(told))
+
+    @contextmanager
+    def standing(self, line: Callable[[], Text]) -> Iterator[None]:
+        """Keep a line below what is shown, where somebody watches; it is asked for anew each second."""
+        if self.as_json or not self._data.is_terminal:
+            yield
+            return
+        with Live(console=self._data, get_renderable=line, refresh_per_second=1, transient=True):
+            yield
 
     @contextmanager
     def waiting(self, message: str) -> Iterator[None]:

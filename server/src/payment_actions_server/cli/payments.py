@@ -111,31 +111,6 @@ def events(context: typer.Context, store: _Store, order_id: _Order) -> None:
     session.output.say(f"{len(found)} events; none is missing or changed.", style="green")
 
 
-def watch(
-    context: typer.Context,
-    store: Annotated[
-        list[str] | None, typer.Option("--store", help="Only of this store; repeatable.", show_default=False)
-    ] = None,
-    after: Annotated[
-        int | None,
-        typer.Option("--after", min=0, help="Begin after this sequence.  [default: from now on]", show_default=False),
-    ] = None,
-) -> None:
-    """Show events as they happen, until Ctrl-C. Goes on by itself after a lost connection."""
-    session = session_of(context)
-    last = after
-    try:
-        with session.client() as client:
-            for event in client.watch_events(store or (), after_sequence=after):
-                if session.json:
-                    session.output.line(event)
-                else:
-                    session.output.show(tables.event_line(event))
-                last = event.sequence
-    except KeyboardInterrupt:
-        session.output.say("Ended." if last is None else f"Ended. To go on from here: --after {last}")
-
-
 # -- Acting ---------------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,9 @@ from payment_actions_client import PaymentActionsError
 from payment_actions_client.connection import TARGET, TIMEOUT_SECONDS
 from payment_actions_server.cli import payments, service
 from payment_actions_server.cli.exit_codes import exit_code_of
+from payment_actions_server.cli.running import run
 from payment_actions_server.cli.session import session_of
+from payment_actions_server.cli.watching import watch
 
 SERVER_VARIABLE: Final = "PAYMENT_ACTIONS_SERVER"
 
@@ -76,8 +78,9 @@ for _command in (
     payments.refund,
     payments.refresh,
     payments.resolve,
+    run,
     payments.events,
-    payments.watch,
+    watch,
     service.serve,
     service.check,
     service.plugins,

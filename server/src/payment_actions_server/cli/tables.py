@@ -28,7 +28,7 @@ def _facts(shown: pb.Payment) -> Table:
     facts = _grid()
     method = shown.payment_method.display_name or shown.payment_method.code or "unknown method"
     how = f"{method} through {shown.gateway}" if shown.gateway else f"{method}, not through this store's gateway"
-    _fact(facts, "Status", _with(words.status(shown.status), shown.reason_code), _status_style(shown.status))
+    _fact(facts, "Status", _with(words.status(shown.status), shown.reason_code), status_style(shown.status))
     _fact(facts, "Paid by", how)
     _fact(facts, "Order total", words.money(shown.order_total))
     _fact(facts, "Authorized", _with(words.money(shown.authorized_amount), _expiry(shown)))
@@ -126,17 +126,9 @@ def events(shown: Iterable[pb.Event]) -> Table:
     table = _table("#", "Time", "Who", "What", "Status", "Message")
     for event in shown:
         what = words.event_type(event.type)
-        cells = (str(event.number), words.time(event.time), event.actor, what, _change(event), event.message)
+        cells = (str(event.number), words.time(event.time), event.actor, what, change(event), event.message)
         table.add_row(*_cells(cells))
     return table
-
-
-def event_line(event: pb.Event) -> Text:
-    """Return an event as one line of a stream."""
-    where = f"{event.store}/{event.order_id}"
-    what = f"{words.event_type(event.type)} {_change(event)}"
-    line = f"{words.time(event.time)}  {event.sequence}  {where}  {what}  {event.actor}: {event.message}"
-    return Text(plain(line))
 
 
 def plugins(found: Iterable[PluginInfo]) -> Table:
@@ -149,14 +141,16 @@ def plugins(found: Iterable[PluginInfo]) -> Table:
     return table
 
 
-def _change(event: pb.Event) -> str:
+def change(event: pb.Event) -> str:
+    """Return the status that an event led to, and the one before if it was another."""
     before, after = words.status(event.status_before), words.status(event.status_after)
     if event.status_before == pb.PAYMENT_STATUS_UNSPECIFIED or before == after:
         return after
     return f"{before} → {after}"
 
 
-def _status_style(status: int) -> str:
+def status_style(status: int) -> str:
+    """Return how a status is set off."""
     if status in (pb.PAYMENT_STATUS_DECLINED, pb.PAYMENT_STATUS_EXPIRED):
         return "red"
     return "bold"

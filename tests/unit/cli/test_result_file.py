@@ -1,0 +1,98 @@
+import pytest
+
+from payment_actions_client import ActionNotAvailable, GatewayThrottled, GatewayUnavailable, PaymentActionsError
+from payment_actions_server.cli import run_answers
+from payment_actions_server.cli.result_file import BadResultFile, ResultFile, Row
+
+
+def row(line, **fields):
+    return Row(line, "eu-shop", str(line), "CAPTURE", "", "", f"id-{line}", **fields)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "results.csv"
+
+
+@pytest.fixture
+def plan():
+    return [row(2), row(3)]
+
+
+def test_what_was_noted_is_there_for_the_next_one_also_without_an_end(path, plan):
+    with ResultFile.begin(path, plan) as file:
+        file.note(row(3, state="SUCCEEDED", message='with "quotes", and a comma'))
+    with ResultFile(path) as file:
+        assert list(file.rows.values()) == [row(2), row(3, state="SUCCEEDED", message='with "quotes", and a comma')]
+
+
+def test_the_last_word_on_a_line_counts_and_the_end_keeps_only_that(path, plan):
+    with ResultFile.begin(path, plan) as file:
+        file.note(row(2, state="UNKNOWN"))
+        file.note(row(2, state="SUCCEEDED"))
+        file.finish()
+    assert len(path.read_text().splitlines()) == 3
+    with ResultFile(path) as file:
+        assert [each.state for each in file.rows.values()] == ["SUCCEEDED", ""]
+
+
+def test_a_line_that_was_cut_short_is_forgotten_and_the_next_one_is_whole(path, plan):
+    with ResultFile.begin(path, plan):
+        pass
+    with path.open("a") as torn:
+        torn.write("2,eu-shop,2,CAPT")
+    with ResultFile(path) as file:
+        file.note(row(3, state="SUCCEEDED"))
+    with ResultFile(path) as file:
+        assert [each.state for each in file.rows.values()] == ["", "SUCCEEDED"]
+
+
+def test_two_runs_cannot_have_it_at_once(path, plan):
+    with ResultFile.begin(path, plan), pytest.raises(BadResultFile, match="under way"):
+        ResultFile(path)
+
+
+def test_a_file_that_is_there_is_not_begun_anew(path, plan):
+    path.write_text("mine")
+    with pytest.raises(BadResultFile):
+        ResultFile.begin(path, plan)
+    assert path.read_text() == "mine"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("text", ["", "mine", "store,order_id\n1,2\n", "\x00\n", "a\n" * 3])
+def test_another_file_is_not_taken_for_one(path, text):
+    path.write_text(text)
+    with pytest.raises(BadResultFile, match="not the result file"):
+        ResultFile(path)
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "again"),
+    [
+        (ActionNotAvailable("No."), "REFUSED", False),
+        (GatewayThrottled("Later."), "UNAVAILABLE", True),
+        (GatewayUnavailable("Away.", metadata={"operation_id": "01k0"}), "FAILED", False),
+        (PaymentActionsError("A mistake."), "UNKNOWN", True),
+    ],
+)
+def test_only_what_the_same_request_can_still_change_is_asked_again(error, state, again):
+    told = run_answers.refused(row(2), error)
+    assert (told.state, not run_answers.ended(told)) == (state, again)
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        (["SUCCEEDED", "ALREADY_DONE", "REFRESHED"], 0),
+        (["DECLINED", "DECLINED"], 4),
+        (["SUCCEEDED", "DECLINED"], 9),
+        (["SUCCEEDED", "DECLINED", "PENDING"], 5),
+        (["SUCCEEDED", ""], 5),
+        (["NEEDS_REVIEW"], 5),
+        (["FAILED"], 7),
+    ],
+)
+def test_a_run_ends_as_its_lines_did(states, code):
+    assert run_answers.exit_code([row(2, state=state) for state in states]) == code

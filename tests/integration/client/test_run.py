@@ -250,9 +250,9 @@ def test_watch_on_a_terminal_says_when_the_service_is_away_and_goes_on_when_it_i
         _, messages = process.communicate(timeout=20)
         assert process.returncode == 0
         assert "--after" in messages
+        assert seen.text().count("PAYMENT_SEEN") == 1
         os.close(ours)
         os.close(theirs)
-    assert seen.text().count("PAYMENT_SEEN") == 1
 
 
 class Screen:

@@ -24,16 +24,19 @@ def main(*, once: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="payment-actions-demo-") as folder:
         console.print("Starting Amazon Pay and two X-Cart shops (simulated), and the service (real) ...")
         with Stage(Path(folder), fixed_ports=not once) as stage:
-            failures = _tell(stage, console)
+            _addresses(stage, console)
+            failures, order_id = _tell(stage, console)
             if not once:
-                _keep_serving(stage, console)
+                _keep_serving(stage, console, order_id)
     return 1 if failures else 0
 
 
-def _tell(stage: Stage, console: Console) -> list[str]:
+def _tell(stage: Stage, console: Console) -> tuple[list[str], str]:
+    """Return the expectations that did not come true, and an order that is left to capture."""
     teller = Teller(console)
     with Client(stage.target, actor="demo") as client:
-        Story(stage, client, teller).play()
+        story = Story(stage, client, teller)
+        story.play()
         payments = list(client.list_payments())
     words = {
         (store, str(order["id"])): order["payment_status"]
@@ -42,7 +45,7 @@ def _tell(stage: Stage, console: Console) -> list[str]:
     }
     teller.payments(payments, words)
     _conclude(teller)
-    return teller.failures
+    return teller.failures, story.left_to_capture
 
 
 def _conclude(teller: Teller) -> None:
@@ -52,7 +55,17 @@ def _conclude(teller: Teller) -> None:
     teller.console.print(f"\n{right} of {teller.checks} expectations came true.")
 
 
-def _keep_serving(stage: Stage, console: Console) -> None:
+def _addresses(stage: Stage, console: Console, order_id: str = "") -> None:
+    """Print where to look; at the beginning and at the end, for what stands between is long."""
+    page = f"  A shop's order page: {stage.order_page('eu-shop', order_id)}\n" if order_id else ""
+    console.print(
+        f"\n  Console:             {stage.http_url}/\n{page}  A shop's orders:     {stage.order_page('eu-shop')}\n",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _keep_serving(stage: Stage, console: Console, order_id: str) -> None:
     target = stage.target
     python = f"from payment_actions_client import Client; print(Client({target!r}).get_payment('eu-shop', '1'))"
     console.print(
@@ -69,6 +82,7 @@ def _keep_serving(stage: Stage, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    _addresses(stage, console, order_id)
     try:
         signal.pause()
     except KeyboardInterrupt:

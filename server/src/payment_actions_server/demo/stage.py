@@ -48,11 +48,11 @@ class Control:
         self.url = url.rstrip("/")
         self._http = httpx.Client(base_url=f"{self.url}/control/", timeout=CALL_SECONDS_MAX, trust_env=False)
 
-    def get(self, path: str, **parameters: str) -> Any:
+    def get(self, path: str, /, **parameters: str) -> Any:
         """Read something."""
         return self._answer(self._http.get(path, params=parameters))
 
-    def send(self, method: str, path: str, **fields: Any) -> Any:
+    def send(self, method: str, path: str, /, **fields: Any) -> Any:
         """Make something happen."""
         return self._answer(self._http.request(method, path, json=fields))
 
@@ -105,6 +105,10 @@ class Stage:
         """Return where the service's HTTP port is."""
         return f"http://127.0.0.1:{self.service.ready['http_port']}"
 
+    def order_page(self, store: str, order_id: str = "") -> str:
+        """Return the address of the shop's page about an order, which embeds ours; without one, of its list."""
+        return f"{self.shops[store].url}/admin/orders" + (f"/{order_id}" if order_id else "")
+
     def sdk(self, store: str) -> AmazonPayClient:
         """Return Amazon's own SDK as the shop's checkout would use it, pointed at the simulator."""
         client = AmazonPayClient(
@@ -130,6 +134,7 @@ class Stage:
         for shop in SHOPS:
             url = f"{self.http_url}/notifications/{shop.store}"
             self.amazon.send("PUT", "notifications", seller_id=shop.seller_id, url=url, retry_seconds=1)
+            self.shops[shop.store].send("PUT", "section", script=f"{self.http_url}/payment-actions.js", tag=_tag(shop))
 
     def _start(self) -> None:
         accounts = [f"--account={shop.seller_id}:{shop.access_key}:{SECRET_KEY}" for shop in SHOPS]
@@ -163,6 +168,7 @@ class Stage:
 grpc = "127.0.0.1:{ports[0]}"
 http = "127.0.0.1:{ports[1]}"
 database = "sqlite:///{self.folder / "payment-actions.db"}"
+http_origins = [{", ".join(f'"{shop.url}"' for shop in self.shops.values())}]
 {self._service_settings}
 """
         return server + "".join(self._store_table(shop) for shop in SHOPS)
@@ -198,6 +204,11 @@ notification_topics = ["{self._topic(shop)}"]
 def shop_of(store: str) -> Shop:
     """Return the shop of a store id."""
     return next(shop for shop in SHOPS if shop.store == store)
+
+
+def _tag(shop: Shop) -> str:
+    """Return what a shop's order page embeds; the simulator fills in the order and who is signed in."""
+    return f'<payment-actions store="{shop.store}" order="{{order_id}}" actor="{{admin}}"></payment-actions>'
 
 
 def _free(port: int) -> int:

@@ -32,9 +32,10 @@ class Story:
         self._teller = teller
         self._shop = Checkout(stage, "eu-shop")
         self._outlet = Checkout(stage, "outlet")
+        self.left_to_capture = ""  #: An order of eu-shop that whoever comes next may capture.
 
     def play(self) -> None:
-        """Play all scenes. The last lets days pass."""
+        """Play all scenes: first what ends well, then days pass, then what is left for whoever comes next."""
         scenes: list[Callable[[], None]] = [
             self._capture,
             self._void,
@@ -51,6 +52,10 @@ class Story:
             self._immediate_capture,
             self._immediate_capture_unheard_of,
             self._expired,
+            self._left_to_capture,
+            self._left_pending,
+            self._left_in_flight,
+            self._left_with_a_shop_that_is_not_told,
         ]
         for scene in scenes:
             scene()
@@ -211,6 +216,43 @@ class Story:
         self._teller.line("time", "three days pass at Amazon (a sandbox authorization lasts two)")
         self._stage.amazon.send("POST", "clock/advance", days=3)
         self._end(order, "EXPIRED", "D")
+
+    def _left_to_capture(self) -> None:
+        self._teller.scene("Two orders are left for you: capture or void them")
+        for amount in ("1249.00", "129.90"):
+            order = self._shop.order(amount)
+            self._see(order, "AUTHORIZED", "CAPTURE, VOID")
+            self.left_to_capture = order.order_id
+
+    def _left_pending(self) -> None:
+        self._teller.scene("An authorization that Amazon has not decided about")
+        order = self._shop.order("75.00", status="Q", asynchronous=True)
+        self._see(order, "PENDING", "REFRESH")
+
+    def _left_in_flight(self) -> None:
+        self._teller.scene("A capture that Amazon takes its time with")
+        order = self._shop.order("480.00")
+        self._stage.amazon.send("POST", "plans", operation="Capture", state="Pending", count=1)
+        self._stage.amazon.send("POST", "hold", kinds=["capture"])
+        self._act("Capture", self._client.capture, order, "PENDING")
+        self._see(order, "AUTHORIZED", "REFRESH")
+
+    def _left_with_a_shop_that_is_not_told(self) -> None:
+        self._teller.scene("A shop that does not take the news")
+        order = self._shop.order("64.50")
+        self._see(order, "AUTHORIZED", "CAPTURE, VOID")
+        # Of this order alone: all others go on.
+        path = f"/api/orders/{order.order_id}/payment_status"
+        self._stage.shops[order.store].send("POST", "faults", kind="500", count=0, method="PUT", path=path)
+        self._act("Capture", self._client.capture, order, "SUCCEEDED")
+
+        def failing() -> pb.Payment | None:
+            payment = self._client.get_payment(order.store, order.order_id)
+            return payment if payment.store_update.last_error else None
+
+        payment = self._until(failing, lambda: self._client.get_payment(order.store, order.order_id))
+        self._teller.line("X-Cart", payment.store_update.last_error or "has been told")
+        self._teller.expect("X-Cart's being told", bool(payment.store_update.last_error), True)
 
     # -- steps ------------------------------------------------------------------------------------------------------
 

@@ -14,11 +14,12 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .admin import ADMIN, Admin, Section
 from .control import Control
 from .faults import Fault, Faults
 from .legacy import Keys, LegacyApi
 from .rest import RestApi, Tokens
-from .shop import Shop
+from .shop import InvalidArgument, Shop
 
 # For development only: anybody can read them here.
 READ_TOKEN = "xcart-read-token"  # noqa: S105
@@ -27,13 +28,14 @@ READ_KEY = "xcart-read-key"
 WRITE_KEY = "xcart-write-key"
 
 
-def create_app(tokens: Tokens, keys: Keys) -> ASGIApp:
-    """Return the whole simulator as one ASGI application: an empty shop behind both APIs."""
-    shop, faults = Shop(), list[Fault]()
+def create_app(tokens: Tokens, keys: Keys, section: Section | None = None) -> ASGIApp:
+    """Return the whole simulator as one ASGI application: an empty shop behind both APIs and its admin pages."""
+    shop, faults, embedded = Shop(), list[Fault](), section or Section()
     routes = [
         *RestApi(shop, tokens).routes(),
         *LegacyApi(shop, keys).routes(),
-        *Control(shop, faults).routes(),
+        *Control(shop, faults, embedded).routes(),
+        *Admin(shop, embedded).routes(),
     ]
     return _RequestLog(Faults(Starlette(routes=routes), faults, shop), shop)
 
@@ -46,7 +48,7 @@ class _RequestLog:
         self._shop = shop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/control"):
+        if scope["type"] != "http" or scope["path"].startswith(("/control", ADMIN)):
             return await self._app(scope, receive, send)
         line = {"method": scope["method"], "path": scope["path"], "query": scope["query_string"].decode()}
         entry: dict[str, Any] = line | {"status": None}  # stays None where no answer was sent
@@ -89,10 +91,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Uvicorn raises the signal again once it has shut down in good order; then this handler ends the process.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
+    section = Section()
+    try:
+        section.set(options.section_script, options.section_tag)
+    except InvalidArgument as error:
+        _parser().error(str(error))
     listener = _listen(options.host, options.port)
     app = create_app(
         Tokens(read=options.read_token, write=options.write_token),
         Keys(read=options.read_key, write=options.key),
+        section,
     )
     config = uvicorn.Config(
         app, http=_DroppingProtocol, log_level="warning", access_log=False, lifespan="off",
@@ -125,6 +133,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--write-token", default=WRITE_TOKEN, help="5.5: the read/write token")
     parser.add_argument("--read-key", default=READ_KEY, help="5.0-5.4: the module's read key")
     parser.add_argument("--key", default=WRITE_KEY, help="5.0-5.4: the module's (write) key")
+    parser.add_argument("--section-script", default="", help="address of a module that the order page loads")
+    parser.add_argument(
+        "--section-tag", default="", help="what it is to show there; {order_id}, {order_number}, {admin}"
+    )
     return parser
 
 

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from . import vocabulary as words
+from .admin import Section
 from .faults import KINDS, Fault
 from .shop import InvalidArgument, Order, OrderMissing, Shop
 
@@ -31,9 +32,10 @@ _FAULT_FIELDS = frozenset({"kind", "count", "method", "path", "delay_seconds"})
 class Control:
     """The handlers of ``/control``, over one shop and its pending faults."""
 
-    def __init__(self, shop: Shop, faults: list[Fault]) -> None:
+    def __init__(self, shop: Shop, faults: list[Fault], section: Section) -> None:
         self._shop = shop
         self._faults = faults
+        self._section = section
 
     def routes(self) -> list[Route]:
         """Return the routes; each answers JSON, and only to loopback."""
@@ -48,6 +50,7 @@ class Control:
             ("GET", "/control/faults", self._list_faults),
             ("POST", "/control/faults", self._add_fault),
             ("DELETE", "/control/faults", self._clear_faults),
+            ("PUT", "/control/section", self._embed),
             ("POST", "/control/reset", self._reset),
         ]
         return [Route(path, _guarded(handler), methods=[method]) for method, path, handler in table]
@@ -89,6 +92,11 @@ class Control:
     async def _clear_faults(self, _request: Request) -> Any:
         self._faults.clear()
         return {}
+
+    async def _embed(self, request: Request) -> Any:
+        given = await _object(request, frozenset({"script", "tag"}))
+        self._section.set(given.get("script", ""), given.get("tag", ""))
+        return self._section.as_json()
 
     async def _reset(self, _request: Request) -> Any:
         self._shop.reset()

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+import time
 
 import pytest
 from support.records import KEY, NOW, all_events, counting, history, see, seeing
@@ -64,6 +65,37 @@ def add(storage, order_id):
 async def test_many_transactions_share_a_commit(storage, writer):
     await asyncio.gather(*(add(storage, str(number)) for number in range(100)))
     assert writer.statements.count("COMMIT") <= 2
+
+
+async def test_small_group_waits_for_those_who_are_on_their_way_to_it(storage, writer):
+    async def come(number):
+        for _ in range(number):
+            time.sleep(0.0003)  # noqa: ASYNC251 - the loop is busy, as when it hears a caller out
+            await asyncio.sleep(0)
+        await add(storage, str(number))
+
+    await asyncio.gather(*(come(number) for number in range(5)))
+    assert writer.statements.count("COMMIT") == 1
+
+
+async def test_group_of_many_is_written_off_the_event_loop(storage, writer):
+    threads = []
+    writer.instead["COMMIT"] = lambda: (
+        threads.append(threading.current_thread()) or writer._connection.execute("COMMIT")
+    )
+    storage._commit_seconds = 0.0  # As on a quick disk.
+    await add(storage, "alone")
+    await asyncio.gather(*(add(storage, str(number)) for number in range(20)))
+    assert [thread is threading.main_thread() for thread in threads] == [True, False]
+
+
+async def test_changes_of_one_payment_that_arrive_together_follow_one_another(storage, writer):
+    def reschedule(work):
+        work.reschedule(NOW, work.known().refreshes + 1)
+
+    await add(storage, "1")
+    await asyncio.gather(*(storage.change(PaymentKey("shop", "1"), reschedule) for _ in range(5)))
+    assert (await storage.record(PaymentKey("shop", "1"))).payment.refreshes == 5
 
 
 async def test_failed_commit_is_told_to_all_and_nothing_holds(storage, writer):

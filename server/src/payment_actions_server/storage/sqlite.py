@@ -12,6 +12,7 @@ import sqlite3
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -20,34 +21,12 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
 from payment_actions_server.domain.event import Event
-from payment_actions_server.domain.payment import Payment, PaymentKey
+from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.storage._interface import Body, RuleBroken, StorageUnavailable
 from payment_actions_server.storage.migrate import upgrade
-from payment_actions_server.storage.queries import (
-    OPERATION_BY_ID,
-    OPERATION_BY_REQUEST,
-    RECORD,
-    RECORD_JOINS,
-    Queries,
-    columns,
-    to_record,
-)
-from payment_actions_server.storage.rows import (
-    EVENT,
-    OPERATION,
-    OPERATION_CHANGES,
-    PAYMENT,
-    PAYMENT_CHANGES,
-    STORE_UPDATE,
-    Row,
-    event_row,
-    operation_row,
-    payment_row,
-    store_update_row,
-    to_microseconds,
-    to_operation,
-)
-from payment_actions_server.storage.tables import IN_FLIGHT_SQL
+from payment_actions_server.storage.queries import Queries
+from payment_actions_server.storage.rows import Row
+from payment_actions_server.storage.sqlite_sql import Refused, Statement, asking, numbered, record, writing
 from payment_actions_server.storage.work import PaymentWork, Record
 
 T = TypeVar("T")
@@ -57,6 +36,14 @@ GROUP_SIZE_MAX: Final = 256
 RECENT_MAX: Final = 2048
 QUICK_SECONDS_MAX: Final = 0.001
 """A commit that takes less holds the event loop up less than a thread would; one that takes more waits in a thread."""
+FEW_STATEMENTS_MAX: Final = 8
+"""So many statements are run as quickly as they are handed to a thread."""
+GATHERED_MAX: Final = 16
+"""A group of so many waits for no others: while they are written, the loop can serve those."""
+GATHER_SECONDS_MAX: Final = 0.01
+"""How long a smaller group waits for others who are on their way to it."""
+IDLE_SECONDS_MAX: Final = 0.00005
+"""A turn of the event loop that takes less had nothing to do."""
 BUSY_SECONDS_MAX: Final = 10.0
 """How long to wait for another process that writes to the same file."""
 _PRAGMAS: Final = (
@@ -65,6 +52,7 @@ _PRAGMAS: Final = (
     "foreign_keys = ON",
     "busy_timeout = 10000",
     "cache_size = -16000",  # KiB
+    "wal_autocheckpoint = 8000",  # Pages: a page that changes often is copied back once for many commits.
 )
 
 
@@ -103,30 +91,17 @@ class SqliteStorage(Queries):
 
     async def change(self, key: PaymentKey, body: Body[T], *, request_id: str = "", operation_id: str = "") -> T:
         """Change a payment with the next group."""
-
-        def run(connection: sqlite3.Connection) -> _Answer:
-            known = self._recent.get(key) or _record(connection, key)
-            work = PaymentWork(key, _asking(connection, key.store, known, request_id, operation_id))
-            value = body(work)
-            if work.changed:
-                try:
-                    _write(connection, work)
-                except (OverflowError, UnicodeEncodeError) as error:  # A value that the driver cannot pass on.
-                    raise _Refused(str(error)) from error
-                self._recent.put(key, Record(work.payment, work.operation, work.store_update))
-            return _Answer(value, work.events)
-
-        value: T = await self._next_group(run)
+        value: T = await self._next_group(_Change(key, body, request_id, operation_id, _future()))
         return value
 
     async def record(self, key: PaymentKey, *, request_id: str = "", operation_id: str = "") -> Record:
         """Return what is known of a payment."""
         reader = self._open_reader()
         if not (request_id or operation_id):
-            return _record(reader, key)
+            return record(reader, *key)
         reader.execute("BEGIN")
         try:
-            return _asking(reader, key.store, _record(reader, key), request_id, operation_id)
+            return asking(reader, key.store, record(reader, *key), request_id, operation_id)
         finally:
             reader.execute("ROLLBACK")
 
@@ -136,13 +111,10 @@ class SqliteStorage(Queries):
         return int(rows[0][0])
 
     async def _rows(self, sql: str, *arguments: Any) -> Sequence[Row]:
-        return self._open_reader().execute(_numbered(sql), arguments).fetchall()
+        return self._open_reader().execute(numbered(sql), arguments).fetchall()
 
     async def _execute(self, sql: str, *arguments: Any) -> int:
-        def run(connection: sqlite3.Connection) -> _Answer:
-            return _Answer(connection.execute(_numbered(sql), arguments).rowcount, [])
-
-        touched: int = await self._next_group(run)
+        touched: int = await self._next_group(_Execution(numbered(sql), arguments, _future()))
         return touched
 
     def _any_of(self, placeholder: str) -> str:
@@ -158,21 +130,50 @@ class SqliteStorage(Queries):
 
     # -- groups -----------------------------------------------------------------------------------------------------
 
-    async def _next_group(self, run: "_Run") -> Any:
+    async def _next_group(self, wanted: "_Wanted") -> Any:
         if self._closing:
             raise StorageUnavailable("the storage is closed")
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Wanted(run, future))
+        self._waiting.append(wanted)
         self._arrived.set()
-        return await future
+        return await wanted.future
 
     async def _commit_groups(self) -> None:
         while not (self._closing and not self._waiting):
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                arrived = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_SIZE_MAX))]
-                await self._commit_group([wanted for wanted in arrived if not wanted.future.cancelled()])
+                await self._gather()
+                await self._commit_group(self._take_group())
+
+    async def _gather(self) -> None:
+        """Let whoever is on the way to the group join it: wait until the loop has nothing else to do.
+
+        Each group costs a commit, however many it holds; a caller who is alone waits for one empty turn of the loop.
+        """
+        started = now = perf_counter()
+        while len(self._waiting) < GATHERED_MAX and now - started < GATHER_SECONDS_MAX:
+            await asyncio.sleep(0)
+            before, now = now, perf_counter()
+            if now - before < IDLE_SECONDS_MAX:
+                return
+
+    def _take_group(self) -> list["_Wanted"]:
+        """Take what waits, but only one change of each payment: the next one is to see what this one leaves."""
+        group: list[_Wanted] = []
+        later: list[_Wanted] = []
+        keys: set[PaymentKey] = set()
+        while self._waiting and len(group) < GROUP_SIZE_MAX:
+            wanted = self._waiting.popleft()
+            if wanted.future.cancelled():
+                continue
+            if isinstance(wanted, _Change):
+                if wanted.key in keys:
+                    later.append(wanted)
+                    continue
+                keys.add(wanted.key)
+            group.append(wanted)
+        self._waiting.extendleft(reversed(later))
+        return group
 
     async def _commit_group(self, group: list["_Wanted"]) -> None:
         if not group:
@@ -180,9 +181,9 @@ class SqliteStorage(Queries):
         try:
             await self._begin()
             self._recent.trust(self._writer.execute("PRAGMA data_version").fetchone()[0])
-            answers = [_answer(self._writer, wanted.run) for wanted in group]
-            await self._commit()
-        except _Refused as refused:
+            done = self._run(group)
+            await self._commit(done.statements)
+        except Refused as refused:
             self._roll_back()
             await self._after_refusal(group, refused)
             return
@@ -190,28 +191,68 @@ class SqliteStorage(Queries):
             log.exception("sqlite commit failed", path=self._path)
             self._roll_back()
             for wanted in group:
-                _settle(wanted.future, _Answer(error=StorageUnavailable(f"{self._path}: {error}")))
+                _settle(wanted.future, error=StorageUnavailable(f"{self._path}: {error}"))
             return
-        for wanted, answer in zip(group, answers, strict=True):
-            _settle(wanted.future, answer)
-        self._announce([event for answer in answers for event in answer.events])
+        for wanted, value in done.values:
+            _settle(wanted.future, value)
+        self._announce(done.events)
 
-    async def _commit(self) -> None:
-        """Commit; in a thread, unless this disk is so quick that handing over and back would take longer."""
-        started = perf_counter()
-        if self._commit_seconds < QUICK_SECONDS_MAX:
-            self._writer.execute("COMMIT")
+    def _run(self, group: list["_Wanted"]) -> "_Done":
+        """Run all bodies; return what is to be written of them and told of them."""
+        done, works = _Done([], [], []), []
+        for wanted in group:
+            if isinstance(wanted, _Execution):
+                done.values.append((wanted, self._writer.execute(wanted.sql, wanted.arguments).rowcount))
+                continue
+            work = PaymentWork(wanted.key, self._found(wanted))
+            try:
+                value = wanted.body(work)
+            except Exception as error:  # noqa: BLE001 - the body's own; nothing of it is written, and the others' work stands
+                _settle(wanted.future, error=error)
+                continue
+            done.values.append((wanted, value))
+            if work.changed:
+                works.append(work)
+        self._number_events(works)
+        for work in works:
+            self._recent.put(work.key, Record(work.payment, work.operation, work.store_update))
+            done.events.extend(work.events)
+        done.statements.extend(writing(works))
+        return done
+
+    def _found(self, change: "_Change") -> Record:
+        known = self._recent.get(change.key) or record(self._writer, *change.key)
+        return asking(self._writer, change.key.store, known, change.request_id, change.operation_id)
+
+    def _number_events(self, works: list[PaymentWork]) -> None:
+        """Give the events their sequences, as AUTOINCREMENT would: nobody else writes meanwhile."""
+        sequence = self._recent.last_sequence
+        if sequence is None:
+            row = self._writer.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+            sequence = row[0] if row else 0
+        numbers = count(sequence + 1)
+        for work in works:
+            work.number_events(numbers)
+            sequence += len(work.events)
+        self._recent.last_sequence = sequence
+
+    async def _commit(self, statements: list[Statement]) -> None:
+        """Write and commit; in a thread, unless handing over and back would take longer than it does."""
+        if len(statements) <= FEW_STATEMENTS_MAX and self._commit_seconds < QUICK_SECONDS_MAX:
+            seconds = _carry_out(self._writer, statements)
         else:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.execute, "COMMIT")
-        self._commit_seconds += (perf_counter() - started - self._commit_seconds) / 8
+            loop = asyncio.get_running_loop()
+            seconds = await loop.run_in_executor(self._thread, _carry_out, self._writer, statements)
+        self._commit_seconds += (seconds - self._commit_seconds) / 8
 
-    async def _after_refusal(self, group: list["_Wanted"], refused: "_Refused") -> None:
+    async def _after_refusal(self, group: list["_Wanted"], refused: Exception) -> None:
         """The database refused what one of a group wrote: let each stand for itself."""
         if len(group) == 1:
-            _settle(group[0].future, _Answer(error=RuleBroken(str(refused))))
+            _settle(group[0].future, error=RuleBroken(str(refused)))
             return
         for wanted in group:
-            await self._commit_group([wanted])
+            if not wanted.future.done():
+                await self._commit_group([wanted])
 
     def _announce(self, events: list[Event]) -> None:
         if not events:
@@ -244,11 +285,12 @@ class _Recent:
     def __init__(self) -> None:
         self._records: OrderedDict[PaymentKey, Record] = OrderedDict()
         self._data_version = 0
+        self.last_sequence: int | None = None  #: None: to be looked up.
 
     def trust(self, data_version: int) -> None:
         """Forget all if somebody else has written: the number changes by other connections' commits only."""
         if data_version != self._data_version:
-            self._records.clear()
+            self.clear()
             self._data_version = data_version
 
     def get(self, key: PaymentKey) -> Record | None:
@@ -262,132 +304,45 @@ class _Recent:
 
     def clear(self) -> None:
         self._records.clear()
+        self.last_sequence = None
 
 
-class _Answer(NamedTuple):
-    value: Any = None
-    events: Sequence[Event] = ()
-    error: Exception | None = None
-
-
-_Run = Callable[[sqlite3.Connection], _Answer]
-
-
-class _Wanted(NamedTuple):
-    run: _Run
+class _Change(NamedTuple):
+    key: PaymentKey
+    body: Body[Any]
+    request_id: str
+    operation_id: str
     future: "asyncio.Future[Any]"
 
 
-class _Refused(Exception):
-    """The database keeps one of its own rules."""
+class _Execution(NamedTuple):
+    sql: str
+    arguments: tuple[Any, ...]
+    future: "asyncio.Future[Any]"
 
 
-def _answer(connection: sqlite3.Connection, run: _Run) -> _Answer:
-    try:
-        return run(connection)
-    except sqlite3.IntegrityError as error:
-        raise _Refused(str(error)) from error
-    except (sqlite3.Error, _Refused):
-        raise
-    except Exception as error:  # noqa: BLE001 - the body's own; nothing of it was written, and the others' work stands
-        return _Answer(error=error)
+_Wanted = _Change | _Execution
 
 
-def _settle(future: "asyncio.Future[Any]", answer: _Answer) -> None:
+class _Done(NamedTuple):
+    """What a group came to, to be told once it is on disk."""
+
+    statements: list[Statement]
+    values: list[tuple[_Wanted, Any]]
+    events: list[Event]
+
+
+def _future() -> "asyncio.Future[Any]":
+    return asyncio.get_running_loop().create_future()
+
+
+def _settle(future: "asyncio.Future[Any]", value: Any = None, *, error: Exception | None = None) -> None:
     if future.done():
         return  # The caller went away meanwhile; what it asked for holds all the same.
-    if answer.error is None:
-        future.set_result(answer.value)
+    if error is None:
+        future.set_result(value)
     else:
-        future.set_exception(answer.error)
-
-
-# -- SQL --------------------------------------------------------------------------------------------------------------
-
-
-def _numbered(sql: str) -> str:
-    return sql.replace("$", "?")
-
-
-def _insert(table: str, names: Sequence[str]) -> str:
-    places = ", ".join(f"?{number}" for number in range(1, len(names) + 1))
-    return f"INSERT INTO {table} ({columns(names)}) VALUES ({places})"
-
-
-def _assignments(names: Sequence[str], of: Sequence[str]) -> str:
-    return ", ".join(f'"{name}" = ?{of.index(name) + 1}' for name in names)
-
-
-_RECORD = f"SELECT {RECORD} FROM payments p {RECORD_JOINS} WHERE p.store = ?1 AND p.order_id = ?2"
-_BY_REQUEST = _numbered(OPERATION_BY_REQUEST)
-_BY_OPERATION = _numbered(OPERATION_BY_ID)
-
-_ADD_PAYMENT = _insert("payments", PAYMENT)
-_SAVE_PAYMENT = (
-    f"UPDATE payments SET {_assignments(PAYMENT_CHANGES, PAYMENT)}"
-    f" WHERE store = ?1 AND order_id = ?2 AND version = ?{len(PAYMENT) + 1}"
-)
-# Of its own, for it is frequent: SQLite touches the indexes of the columns that a statement names.
-_RESCHEDULE = "UPDATE payments SET next_refresh_time = ?3, refreshes = ?4 WHERE store = ?1 AND order_id = ?2"
-_ADD_OPERATION = _insert("operations", OPERATION)
-_SAVE_OPERATION = (
-    f"UPDATE operations SET {_assignments(OPERATION_CHANGES, OPERATION)} WHERE operation_id = ?1 AND {IN_FLIGHT_SQL}"
-)
-_PUT_STORE_UPDATE = (
-    f"{_insert('store_updates', STORE_UPDATE)} ON CONFLICT (store, order_id) DO UPDATE SET"
-    f" {_assignments(STORE_UPDATE[2:], STORE_UPDATE)}"
-)
-_ADD_EVENT = _insert("events", EVENT)
-_ADD_REFERENCE = "INSERT OR IGNORE INTO gateway_references (store, order_id, value) VALUES (?1, ?2, ?3)"
-
-
-def _record(connection: sqlite3.Connection, key: PaymentKey) -> Record:
-    row = connection.execute(_RECORD, key).fetchone()
-    return to_record(row) if row else Record()
-
-
-def _asking(connection: sqlite3.Connection, store: str, record: Record, request_id: str, operation_id: str) -> Record:
-    """Return the record with the operation that is asked for besides."""
-    in_flight = record.operation
-    if in_flight is not None and operation_id == in_flight.operation_id:
-        return record._replace(asked=in_flight)
-    if request_id:
-        row = connection.execute(_BY_REQUEST, (store, request_id)).fetchone()
-    elif operation_id:
-        row = connection.execute(_BY_OPERATION, (store, operation_id)).fetchone()
-    else:
-        return record
-    return record._replace(asked=to_operation(row)) if row else record
-
-
-def _write(connection: sqlite3.Connection, work: PaymentWork) -> None:
-    """Write what a body left, and give its events their sequences."""
-    _write_payment(connection, work.found.payment, work)
-    if work.saved_operation is not None:
-        touched = connection.execute(_SAVE_OPERATION, operation_row(work.saved_operation)).rowcount
-        if touched != 1:
-            raise _Refused(f"operation {work.saved_operation.operation_id} was final already")
-    if work.added_operation is not None:
-        connection.execute(_ADD_OPERATION, operation_row(work.added_operation))
-    if work.store_update is not None and work.store_update != work.found.store_update:
-        connection.execute(_PUT_STORE_UPDATE, store_update_row(work.store_update))
-    for value in work.new_references:
-        connection.execute(_ADD_REFERENCE, (*work.key, value))
-    work.number_events(lambda event: connection.execute(_ADD_EVENT, event_row(event)).lastrowid)
-
-
-def _write_payment(connection: sqlite3.Connection, found: Payment | None, work: PaymentWork) -> None:
-    payment = work.known()
-    if found is None:
-        connection.execute(_ADD_PAYMENT, payment_row(payment))
-    elif work.events:
-        touched = connection.execute(_SAVE_PAYMENT, (*payment_row(payment), found.version)).rowcount
-        if touched != 1:
-            raise _Refused(f"{work.key} changed under its lock")
-    elif payment != found:
-        due = payment.next_refresh_time
-        at = None if due is None else to_microseconds(due)
-        connection.execute(_RESCHEDULE, (*work.key, at, payment.refreshes))
+        future.set_exception(error)
 
 
 # -- the file ---------------------------------------------------------------------------------------------------------
@@ -413,6 +368,15 @@ def migrate(path: str) -> None:
     finally:
         engine.dispose()
         raw.close()
+
+
+def _carry_out(connection: sqlite3.Connection, statements: list[Statement]) -> float:
+    """Write and commit; return how many seconds the commit took."""
+    for statement in statements:
+        statement.run(connection)
+    started = perf_counter()
+    connection.execute("COMMIT")
+    return perf_counter() - started
 
 
 def _begin_patiently(connection: sqlite3.Connection) -> None:

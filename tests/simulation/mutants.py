@@ -6,10 +6,12 @@ They are patches from outside. The product itself has no switch that breaks it.
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 from unittest.mock import patch
+
+from msgspec.structs import replace
 
 from payment_actions_server.domain.errors import GatewayUnavailable
 from payment_actions_server.domain.event import EventType
@@ -27,6 +29,8 @@ from payment_actions_server.engine.sight import Sight
 from payment_actions_server.engine.store_updates import StoreUpdates
 from payment_actions_server.engine.watch import Watch
 from payment_actions_server.storage import PaymentWork
+from payment_actions_server.storage.sqlite import SqliteStorage
+from payment_actions_server.storage.sqlite_sql import Statement
 from simulation import simulate as simulation
 
 Patches = Iterator[AbstractContextManager[Any]]
@@ -434,16 +438,15 @@ def _() -> Patches:
 
 @mutant("event appended outside its transaction", within=5)
 def _() -> Patches:
-    original = PaymentWork.number_events
+    original = SqliteStorage._commit
 
-    def number_events(self: PaymentWork, insert: Any) -> None:
-        late = [event for event in self.events if event.type is EventType.OPERATION_ENDED]
-        self.events = [event for event in self.events if event not in late]
-        original(self, insert)
-        for event in late:
-            asyncio.get_running_loop().call_later(0.5, insert, event)
+    async def commit(self: SqliteStorage, statements: list[Statement]) -> None:
+        late = [statement for statement in statements if statement.sql.startswith("INSERT INTO events")]
+        await original(self, [statement for statement in statements if statement not in late])
+        for statement in late:
+            asyncio.get_running_loop().call_later(0.5, statement.run, self._writer)
 
-    yield patch.object(PaymentWork, "number_events", number_events)
+    yield patch.object(SqliteStorage, "_commit", commit)
 
 
 @mutant("resumed watcher skips events", within=20)

@@ -5,7 +5,6 @@ does: it is a `SecretStr`, which shows itself to nobody, and where another libra
 a traceback it is struck out.
 """
 
-import json
 import logging
 import re
 import sys
@@ -15,6 +14,7 @@ from typing import Any, Final, Literal, TextIO, TypeAlias, get_args
 from urllib.parse import quote
 
 import structlog
+from msgspec import json
 from structlog.typing import Processor
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
@@ -29,7 +29,7 @@ _TALKATIVE: Final = ("alembic", "asyncio", "grpc", "httpcore", "httpx", "sqlalch
 
 _Line: TypeAlias = MutableMapping[str, Any]
 
-_ENCODER: Final = json.JSONEncoder(default=str)  # `json.dumps` makes one for every line.
+_ENCODER: Final = json.Encoder(enc_hook=str)
 
 
 def configure(level: Level = "info", *, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
@@ -84,7 +84,7 @@ def _configure_standard_library(
 
 
 def _json(line: _Line, **_options: Any) -> str:
-    return _ENCODER.encode(line)
+    return _ENCODER.encode(line).decode()
 
 
 def _concealer(secrets: Iterable[str]) -> Processor:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from payment_actions_server.domain.decision import Offer, Terms, decide
 from payment_actions_server.domain.event import Event, EventType

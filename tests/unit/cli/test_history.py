@@ -1,8 +1,8 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from msgspec.structs import replace
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.cli.history import broken_at

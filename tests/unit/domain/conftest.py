@@ -1,7 +1,8 @@
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import Payment
@@ -69,7 +70,7 @@ def snapshot_in():
             captured_minor=captured,
             refunded_minor=refunded,
         )
-        return replace(snapshot, **changes)
+        return dataclasses.replace(snapshot, **changes)
 
     return make
 

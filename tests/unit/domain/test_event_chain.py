@@ -1,9 +1,11 @@
 """A payment's history is a chain: a changed, missing or moved line is found."""
 
-from dataclasses import fields, replace
+import hashlib
+import json
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import fields, replace
 
 from payment_actions_server.domain.event import GENESIS, Event, EventType, chain_break
 from payment_actions_server.domain.status import PaymentStatus
@@ -152,3 +154,18 @@ def test_etag_tells_what_matters_to_a_decision(payment_in, now, event_type):
     recorded, _ = payment.recorded(event_type, now=now, actor="gateway", before=payment.status)
     incidental = {"NOTIFICATION_IGNORED", "STORE_UPDATED", "STORE_UPDATE_DELAYED"}
     assert (recorded.etag == payment.etag) == (event_type in incidental)
+
+
+def test_seal_is_over_the_json_that_the_first_chains_were_sealed_with(history):
+    """Every character that can be kept, each as the standard library's encoder writes it."""
+    event = history[1][0]
+    characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF]
+    for start in range(0, len(characters), 4096):
+        odd = replace(event, message="".join(characters[start : start + 4096]), details={"note": '"\\/\b\x7f'})
+        content = [
+            *(odd.store, odd.order_id, odd.number, odd.type, odd.time.isoformat(timespec="microseconds"), odd.actor),
+            *(odd.operation_id, odd.status_before, odd.status_after, odd.message, sorted(odd.details.items())),
+            odd.previous_hash,
+        ]
+        encoded = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        assert odd.sealed_hash() == hashlib.sha256(encoded).hexdigest()

@@ -1,11 +1,11 @@
 """Rules that always hold are looked at once more whenever something is written."""
 
 import pytest
+from msgspec.structs import replace
 from support.virtual_time import in_virtual_time
 from support.world import TOTAL, world
 
 from payment_actions_server.domain.payment import Payment
-from payment_actions_server.domain.values import replaced
 from payment_actions_server.plugins import PaymentStatus
 
 
@@ -24,7 +24,7 @@ async def test_change_that_breaks_a_rule_is_not_made_and_shows_an_anomaly(tmp_pa
     async with world(tmp_path) as here:
         here.authorized()
         before = (await here.view()).payment
-        monkeypatch.setattr(Payment, "after", lambda payment, operation: replaced(payment, **wrong))
+        monkeypatch.setattr(Payment, "after", lambda payment, operation: replace(payment, **wrong))
         result = await here.capture()
         payment = result.view.payment
         assert (payment.status, payment.amounts) == (before.status, before.amounts)

@@ -1,10 +1,11 @@
 """Whoever dies or dawdles, the next one finishes: one effect, one reference, the right end."""
 
 import asyncio
-from dataclasses import replace
+import dataclasses
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from support.virtual_time import in_virtual_time
 from support.world import STORE, TOTAL, blind, world
 
@@ -209,7 +210,7 @@ class _Slow:
 
 def _partly_refundable(window_seconds):
     unseeing = blind(timedelta(seconds=window_seconds))
-    return replace(unseeing, refund=unseeing.refund._replace(partial=True))
+    return dataclasses.replace(unseeing, refund=unseeing.refund._replace(partial=True))
 
 
 async def _slow_replica(here, commit, seconds):

@@ -1,10 +1,10 @@
 """One payment's transaction: all of it or nothing, after the one before, and on disk before its answer."""
 
 import asyncio
-from dataclasses import replace
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 from support.records import (
     KEY,
     NOW,

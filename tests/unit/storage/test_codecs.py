@@ -1,11 +1,11 @@
 """Every value comes back as it went in: through rows alone, and through each kind of database."""
 
-from dataclasses import fields, replace
 from datetime import UTC, datetime
 from itertools import count
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import fields, replace
 from support.records import in_sync
 
 from payment_actions_server.domain.event import Event, EventType
@@ -50,7 +50,7 @@ COUNTERS = {"refreshes", "attempts", "checks"}
 
 
 def any_of(kind, **fixed):
-    """Return values of a dataclass, every field of any value that its type allows."""
+    """Return values of a struct, every field of any value that its type allows."""
     free = {
         field.name: COUNTS if field.name in COUNTERS else BY_TYPE[field.type]
         for field in fields(kind)

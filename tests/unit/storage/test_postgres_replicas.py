@@ -1,11 +1,11 @@
 """PostgreSQL: several replicas over one database do together what one would do alone."""
 
 import asyncio
-from dataclasses import replace
 from itertools import count
 from time import monotonic
 
 import pytest
+from msgspec.structs import replace
 from support.records import KEY, NOW, SECOND, all_events, begin, counting, history, intent, see, seeing
 
 from payment_actions_server.domain.operation import Outcome

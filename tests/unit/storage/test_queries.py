@@ -1,11 +1,11 @@
 """What can be asked of the storage besides one payment."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
 import pytest
+from msgspec.structs import replace
 from support.records import (
     KEY,
     NOW,

@@ -1,9 +1,9 @@
 """What the database itself refuses, whatever the code above it does."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from support.records import KEY, NOW, begin, changed, counting, history, in_sync, intent, payment, see
 
 from payment_actions_server.domain.event import chain_break

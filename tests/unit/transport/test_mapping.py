@@ -1,6 +1,5 @@
 """Between domain and contract."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -8,6 +7,7 @@ from google.type.money_pb2 import Money
 from hypothesis import given
 from hypothesis import strategies as st
 from integration.transport.fake_engine import NOON, OPERATION, PAYMENT, view
+from msgspec.structs import replace
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.domain.money import EXPONENTS

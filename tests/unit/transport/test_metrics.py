@@ -1,9 +1,8 @@
 """What is counted."""
 
-from dataclasses import replace
-
 import pytest
 from integration.transport.fake_engine import EVENT
+from msgspec.structs import replace
 
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.transport.metrics import Metrics

@@ -21,6 +21,8 @@ from payment_actions_server.domain.payment import Payment
 from payment_actions_server.domain.status import Action, CaptureMode, OperationState, PaymentStatus
 from payment_actions_server.domain.transitions import offered
 
+_ALL = tuple(Action)
+
 
 class Terms(NamedTuple):
     """What a store's configuration and its gateway's capabilities, together, allow."""
@@ -92,7 +94,7 @@ def decide(payment: Payment, operation: Operation | None, terms: Terms, review: 
     """
     offers: list[Offer] = []
     refusals: list[Refusal] = []
-    for action in Action:
+    for action in _ALL:
         answer = _reviewed(_judge(payment, operation, terms, action), review)
         if isinstance(answer, Offer):
             offers.append(answer)

@@ -1,12 +1,14 @@
 """A payment's history: appended lines, each sealed by the hash of the one before."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.json import Encoder
+from msgspec.structs import force_setattr
 
 from payment_actions_server.domain.status import PaymentStatus
 
@@ -31,14 +33,13 @@ class EventType(StrEnum):
 # that read the payment a moment earlier is still right about it.
 INCIDENTAL = frozenset({EventType.NOTIFICATION_IGNORED, EventType.STORE_UPDATED, EventType.STORE_UPDATE_DELAYED})
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode = Encoder().encode
 
 GENESIS = "0" * 64
 """What the first event of a payment names as the hash before it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True, gc=False):
     """One line of a payment's history: who, what, when, before, after."""
 
     store: str
@@ -72,13 +73,13 @@ class Event:
             sorted(self.details.items()),
             self.previous_hash,
         ]
-        return hashlib.sha256(_encode(content).encode()).hexdigest()
+        return hashlib.sha256(_encode(content)).hexdigest()
 
 
 def sealed(**content: Any) -> Event:
     """Return the event of this content with its hash."""
     event = Event(**content)
-    object.__setattr__(event, "hash", event.sealed_hash())  # Nobody has seen it yet: it is not changed, but finished.
+    force_setattr(event, "hash", event.sealed_hash())  # Nobody has seen it yet: it is not changed, but finished.
     return event
 
 

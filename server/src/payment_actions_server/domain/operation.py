@@ -1,12 +1,13 @@
 """An operation: one requested run of an action, durable before the gateway hears of it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from payment_actions_server.domain.errors import RequestIdReused
 from payment_actions_server.domain.status import Action, OperationState
-from payment_actions_server.domain.values import replaced
 
 REFERENCE_PREFIX: Final = "pa-"
 REFERENCE_LENGTH_MAX: Final = 32
@@ -49,8 +50,7 @@ class Outcome(NamedTuple):
     works on the operation: their attempt may be what we saw, or come after what we saw."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(Struct, frozen=True, kw_only=True, gc=False):
     """One intent and what became of it. ``reference`` never changes."""
 
     operation_id: str
@@ -117,7 +117,7 @@ class Operation:
         """
         assert self.state.in_flight, f"{self.operation_id} is {self.state} and final"
         assert outcome.state.in_flight == (next_check_time is not None)
-        return replaced(
+        return replace(
             self,
             state=outcome.state,
             gateway_id=outcome.gateway_id or self.gateway_id,

@@ -1,10 +1,12 @@
 """A payment: our record of one order's payment, and the ways in which it may change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from payment_actions_server.domain.event import GENESIS, INCIDENTAL, Event, EventType, sealed
 from payment_actions_server.domain.money import format_amount
@@ -12,7 +14,6 @@ from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.snapshot import GatewayReference, Snapshot
 from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
 from payment_actions_server.domain.transitions import forward
-from payment_actions_server.domain.values import replaced
 
 
 class PaymentKey(NamedTuple):
@@ -39,8 +40,7 @@ class Followed(NamedTuple):
     problem: str = ""  #: For CONTRADICTION: what contradicts what.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
+class Payment(Struct, frozen=True, kw_only=True, gc=False):
     """One order's payment. Amounts count minor units of ``currency_code``.
 
     Every change appends exactly one event, so ``version`` is also the number of events: a lost event shows.
@@ -142,9 +142,7 @@ class Payment:
             previous_hash=self.last_hash,
         )
         revision = self.revision + (event_type not in INCIDENTAL)
-        after = replaced(
-            self, version=event.number, revision=revision, last_hash=event.hash, update_time=now, **changes
-        )
+        after = replace(self, version=event.number, revision=revision, last_hash=event.hash, update_time=now, **changes)
         return after, event
 
     def follow(self, snapshot: Snapshot, known_references: tuple[GatewayReference, ...] = ()) -> Followed:
@@ -155,7 +153,7 @@ class Payment:
         problem = snapshot.problem() or self._contradiction(snapshot)
         if problem:
             return Followed(self, Verdict.CONTRADICTION, problem)
-        followed = replaced(
+        followed = replace(
             self,
             status=snapshot.status,
             currency_code=snapshot.currency_code,
@@ -218,7 +216,7 @@ class Payment:
         reached = operation.base_minor + operation.amount_minor
         if operation.action is Action.CAPTURE:
             captured = max(self.captured_minor, reached)
-            return replaced(
+            return replace(
                 self,
                 references=references,
                 captured_minor=captured,
@@ -227,7 +225,7 @@ class Payment:
             )
         if operation.action is Action.REFUND:
             refunded = max(self.refunded_minor, reached)
-            return replaced(
+            return replace(
                 self,
                 references=references,
                 refunded_minor=refunded,
@@ -235,7 +233,7 @@ class Payment:
             )
         assert operation.action is Action.VOID
         target = PaymentStatus.CAPTURED if self.captured_minor else PaymentStatus.VOIDED
-        return replaced(self, references=references, status=_forward_or_stay(self.status, target))
+        return replace(self, references=references, status=_forward_or_stay(self.status, target))
 
     def _unexpected_money(self) -> str:
         """Return what is wrong when money is collected now; empty when nothing is."""

@@ -1,8 +1,9 @@
 """The pending write of a payment's status back to the store platform."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class StoreUpdateState(StrEnum):
@@ -12,8 +13,7 @@ class StoreUpdateState(StrEnum):
     PENDING = "PENDING"  #: To be written, or to be tried again.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreUpdate:
+class StoreUpdate(Struct, frozen=True, kw_only=True, gc=False):
     """What the platform shall hold of a payment. There is one for each payment; a newer status takes its place."""
 
     store: str

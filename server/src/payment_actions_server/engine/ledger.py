@@ -1,10 +1,12 @@
 """The transactions that change a payment: each appends its event, tells the store, and plans the next look."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from msgspec.structs import replace
 
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.money import format_amount
@@ -14,7 +16,6 @@ from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import OperationState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.domain.text import keepable
-from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.view import PaymentView
 from payment_actions_server.storage import PaymentWork, Record
@@ -75,7 +76,7 @@ class Ledger:
         breach = payment.breach(work.known())
         if breach:
             log.error("rule broken", store=payment.store, order_id=payment.order_id, breach=breach)
-            payment, details = replaced(work.known(), anomaly=breach), {**details, "anomaly": breach}
+            payment, details = replace(work.known(), anomaly=breach), {**details, "anomaly": breach}
         if payment.amounts != work.known().amounts:
             details = {**details, **payment.newly_moved(work.known())}
         changed, event = payment.recorded(
@@ -99,7 +100,7 @@ class Ledger:
         if payment.status is PaymentStatus.PENDING or not payment.ours:
             return  # Until the result is known the checkout is the order's master.
         known = work.known_store_update()
-        update = replaced(
+        update = replace(
             known,
             state=StoreUpdateState.PENDING,
             generation=known.generation + 1,
@@ -129,12 +130,12 @@ class Ledger:
         late = payment.version != asked.version
         if work.operation is not None:
             # What is under way is most likely our own operation, which tells of itself.
-            snapshot = replaced(snapshot, under_way=None)
+            snapshot = dataclasses.replace(snapshot, under_way=None)
         elif late and snapshot.under_way is not payment.under_way:
             # It may have ended meanwhile, or have been our own operation, which did.
             if not last_look:
                 return Verdict.CONTRADICTION
-            snapshot = replaced(snapshot, under_way=payment.under_way)
+            snapshot = dataclasses.replace(snapshot, under_way=payment.under_way)
         followed = payment.follow(snapshot)
         if followed.verdict is Verdict.CONTRADICTION:
             if last_look and not late and payment.anomaly != followed.problem:
@@ -155,7 +156,7 @@ class Ledger:
     def _raise_anomaly(
         self, work: PaymentWork, payment: Payment, problem: str, cause: Cause, *, looked: Payment
     ) -> None:
-        shown = replaced(payment, anomaly=problem)
+        shown = replace(payment, anomaly=problem)
         self.change(work, shown, EventType.ANOMALY, before=payment.status, cause=cause, message=problem, looked=looked)
 
     def finish(
@@ -291,7 +292,7 @@ class Ledger:
         return min(due, planned or due)
 
     def _look_soon(self, payment: Payment) -> Payment:
-        return replaced(payment, next_refresh_time=self._context.clock.now())
+        return replace(payment, next_refresh_time=self._context.clock.now())
 
     def _next_check(
         self, operation: Operation, outcome: Outcome, now: datetime, check_by: datetime | None

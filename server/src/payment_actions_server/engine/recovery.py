@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from payment_actions_server.domain.operation import Operation, Outcome
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.status import OperationState
-from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
@@ -48,7 +48,7 @@ class Recovery:
                 return operation  # Claimed by a first run of this very transaction.
             if operation.held_at(self._context.clock.now()) or operation.next_check_time != due.next_check_time:
                 return None  # Another replica was faster.
-            return self._lease(work, replaced(operation, checks=operation.checks + 1), lease_id)
+            return self._lease(work, replace(operation, checks=operation.checks + 1), lease_id)
 
         claimed = await self._context.storage.change(_key(due), claim)
         if claimed is not None:
@@ -75,7 +75,7 @@ class Recovery:
     def _lease(self, work: PaymentWork, operation: Operation, lease_id: str) -> Operation:
         now = self._context.clock.now()
         until = now + timedelta(seconds=self._context.policy.lease_seconds)
-        leased = replaced(
+        leased = replace(
             operation,
             lease_id=lease_id,
             lease_expire_time=until,
@@ -126,7 +126,7 @@ class Recovery:
 
     async def _sent_again(self, operation: Operation) -> Operation:
         """Count the attempt before it is made: a crash in between must not make it look like the first."""
-        again = replaced(operation, attempts=operation.attempts + 1)
+        again = replace(operation, attempts=operation.attempts + 1)
 
         def body(work: PaymentWork) -> None:
             current = work.operation

@@ -4,12 +4,12 @@ import asyncio
 from datetime import datetime, timedelta
 
 import structlog
+from msgspec.structs import replace
 
 from payment_actions_server.domain.errors import OrderNotFound, PaymentActionsError, PlatformUnavailable
 from payment_actions_server.domain.event import INCIDENTAL, Event, EventType
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
-from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
@@ -168,14 +168,14 @@ class Refresh:
     def _note_platform_status(self, work: PaymentWork, payment: Payment, order: PlatformOrder) -> None:
         known = work.known_store_update()
         if known.platform_status != order.platform_status:
-            work.put_store_update(replaced(known, platform_status=order.platform_status))
+            work.put_store_update(replace(known, platform_status=order.platform_status))
             if order.status is not payment.status and not payment.anomaly:
                 self._ledger.tell_store(work, payment)
 
 
 def _as_ordered(store: Store, payment: Payment, order: PlatformOrder) -> Payment:
     """Return the payment as the order now says it, as far as the store is the authority over it."""
-    changed = replaced(
+    changed = replace(
         payment,
         order_number=order.order_number,
         order_total_minor=order.total_minor,
@@ -184,12 +184,12 @@ def _as_ordered(store: Store, payment: Payment, order: PlatformOrder) -> Payment
     ours = store.takes(order.method_code, order.method_name)
     if payment.ours and payment.status is not PaymentStatus.PENDING:
         return changed  # Money was moved through the gateway: another method now does not undo that.
-    changed = replaced(changed, method_code=order.method_code, method_name=order.method_name, ours=ours)
+    changed = replace(changed, method_code=order.method_code, method_name=order.method_name, ours=ours)
     if not ours:
-        return replaced(changed, gateway="", status=order.status)
+        return replace(changed, gateway="", status=order.status)
     if payment.ours:
         return changed
-    return replaced(
+    return replace(
         changed,
         gateway=store.gateway_adapter,
         status=PaymentStatus.PENDING,

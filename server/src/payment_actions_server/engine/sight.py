@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC
 
 import structlog
+from msgspec.structs import replace
 
 from payment_actions_server.domain.errors import (
     GatewayThrottled,
@@ -19,7 +20,6 @@ from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
 from payment_actions_server.domain.text import keepable
-from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
@@ -123,7 +123,7 @@ class Sight:
     def _with_snapshot(self, payment: Payment, snapshot: Snapshot) -> Payment:
         followed = payment.follow(snapshot)
         if followed.verdict is Verdict.CONTRADICTION:
-            return replaced(payment, anomaly=followed.problem)
+            return replace(payment, anomaly=followed.problem)
         return followed.payment
 
     def _begin_record(self, work: PaymentWork, seen: Payment, order: PlatformOrder) -> Record:

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
+from msgspec.structs import replace
 
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
 from payment_actions_server.domain.text import keepable
-from payment_actions_server.domain.values import replaced
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.plugins import StatusApplied, StatusUpdate
@@ -61,7 +61,7 @@ class StoreUpdates:
         if update.lease_expire_time is not None and update.lease_expire_time > now:
             return None
         until = now + timedelta(seconds=self._context.policy.lease_seconds)
-        claimed = replaced(update, lease_expire_time=until, attempts=update.attempts + 1)
+        claimed = replace(update, lease_expire_time=until, attempts=update.attempts + 1)
         work.put_store_update(claimed)
         return Claimed(claimed, work.known())
 
@@ -106,10 +106,10 @@ class StoreUpdates:
             return
         if current.generation != claimed.generation:
             # A newer status waits: it is due at once.
-            released = replaced(current, lease_expire_time=None, platform_status=applied.platform_status)
+            released = replace(current, lease_expire_time=None, platform_status=applied.platform_status)
             work.put_store_update(released)
             return
-        in_sync = replaced(
+        in_sync = replace(
             current,
             lease_expire_time=None,
             platform_status=applied.platform_status,
@@ -135,7 +135,7 @@ class StoreUpdates:
         if _overtaken(claimed, current):
             return
         wait = self._context.policy.store_update.after(claimed.attempts - 1, self._context.random)
-        later = replaced(
+        later = replace(
             current,
             lease_expire_time=None,
             last_error=problem,

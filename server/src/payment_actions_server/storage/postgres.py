@@ -315,7 +315,7 @@ class PostgresStorage(Queries):
         numbers = iter(range(alive[0][2] - len(events) + 1, alive[0][2] + 1)) if events else iter(())
         for change, work, value in written:
             if work.key in held:
-                work.number_events(lambda _: next(numbers))
+                work.number_events(numbers)
                 _settle(change.future, value)
         self._announce([event for _, work, _ in written if work.key in held for event in work.events])
         return [change for change, work, _ in written if work.key not in held]

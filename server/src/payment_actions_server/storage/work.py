@@ -1,15 +1,16 @@
 """The unit of work: what is known of one payment, and what shall become durable of it together."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate
-from payment_actions_server.domain.values import replaced
 
 
 class Record(NamedTuple):
@@ -63,9 +64,9 @@ class PaymentWork:
             return True
         return (self.payment, self.store_update) != (self.found.payment, self.found.store_update)
 
-    def number_events(self, insert: Callable[[Event], int | None]) -> None:
-        """Give each event the sequence that its insertion returned."""
-        self.events = [replaced(event, sequence=insert(event) or 0) for event in self.events]
+    def number_events(self, numbers: Iterator[int]) -> None:
+        """Give each event its sequence, the next of ``numbers``."""
+        self.events = [replace(event, sequence=next(numbers)) for event in self.events]
 
     def known(self) -> Payment:
         """Return the payment, which the caller has seen before."""
@@ -100,7 +101,7 @@ class PaymentWork:
 
     def reschedule(self, next_refresh_time: datetime | None, refreshes: int) -> None:
         """Say when the schedule looks at the payment next; no event, for nothing about the payment changed."""
-        self.payment = replaced(self.known(), next_refresh_time=next_refresh_time, refreshes=refreshes)
+        self.payment = replace(self.known(), next_refresh_time=next_refresh_time, refreshes=refreshes)
 
     def index_references(self, values: Iterable[str]) -> None:
         """Make the payment findable by ids of the gateway, or by our references."""

@@ -56,13 +56,15 @@ class Metrics:
         self._gauges = {
             key: Gauge(f"payment_actions_{key}", says, registry=self.registry) for key, says in GAUGES.items()
         }
+        # `labels` takes a lock and checks the names: once for each combination is enough.
         self._rpc: dict[tuple[str, str], Histogram] = {}
+        self._event: dict[tuple[str, str], Counter] = {}
 
     def rpc(self, method: str, code: str, seconds: float) -> None:
         """Count one call."""
         key = (method, code)
         child = self._rpc.get(key)
-        if child is None:  # `labels` takes a lock and checks the names: once for each pair is enough.
+        if child is None:
             child = self._rpc[key] = self._rpcs.labels(method, code)
         child.observe(seconds)
 
@@ -72,7 +74,11 @@ class Metrics:
 
     def event(self, event: Event) -> None:
         """Count one event, and the operation that it ended."""
-        self._events.labels(event.store, event.type.value).inc()
+        key = (event.store, event.type.value)
+        child = self._event.get(key)
+        if child is None:
+            child = self._event[key] = self._events.labels(*key)
+        child.inc()
         if event.type in ENDED:
             action, state = event.details.get("action", ""), event.details.get("operation_state", "")
             self._operations.labels(event.store, action, state).inc()

@@ -36,8 +36,8 @@ GROUP_SIZE_MAX: Final = 256
 RECENT_MAX: Final = 2048
 QUICK_SECONDS_MAX: Final = 0.001
 """A commit that takes less holds the event loop up less than a thread would; one that takes more waits in a thread."""
-FEW_STATEMENTS_MAX: Final = 8
-"""So many statements are run as quickly as they are handed to a thread."""
+FEW_ROWS_MAX: Final = 32
+"""So many rows are written as quickly as they are handed to a thread."""
 GATHERED_MAX: Final = 16
 """A group of so many waits for no others: while they are written, the loop can serve those."""
 GATHER_SECONDS_MAX: Final = 0.01
@@ -238,7 +238,8 @@ class SqliteStorage(Queries):
 
     async def _commit(self, statements: list[Statement]) -> None:
         """Write and commit; in a thread, unless handing over and back would take longer than it does."""
-        if len(statements) <= FEW_STATEMENTS_MAX and self._commit_seconds < QUICK_SECONDS_MAX:
+        few = sum(statement.rows for statement in statements) <= FEW_ROWS_MAX
+        if few and self._commit_seconds < QUICK_SECONDS_MAX:
             seconds = _carry_out(self._writer, statements)
         else:
             loop = asyncio.get_running_loop()

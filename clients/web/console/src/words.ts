@@ -1,5 +1,6 @@
 /** What the service's values are called, and in which tone they are shown. */
 
+import { readError } from "@payment-actions/web/client";
 import { Action, EventType, OperationState, PaymentStatus } from "@payment-actions/web/proto";
 import { html, type TemplateResult } from "lit";
 import type { ItemState } from "./bulk/model.js";
@@ -78,4 +79,10 @@ export function badge(text: string, tone: Tone): TemplateResult {
 
 export function statusBadge(texts: Texts, status: PaymentStatus): TemplateResult {
   return badge(statusWord(texts, status), statusTone(status));
+}
+
+/** What went wrong: the service's own words, or that there were none. */
+export function failureText(texts: Texts, thrown: unknown): string {
+  const { reason, message } = readError(thrown);
+  return reason === "NO_ANSWER" || reason === "OFFLINE" ? texts.t("common.noAnswer") : message;
 }

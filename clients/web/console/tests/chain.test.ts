@@ -1,6 +1,6 @@
 import { EventType, PaymentStatus } from "@payment-actions/web/proto";
 import { describe, expect, test } from "vitest";
-import { checkChain } from "../src/chain.js";
+import { checkChain, sealedHash } from "../src/chain.js";
 import { event, NOW } from "./support/service.js";
 
 // Sealed by the service's own code.
@@ -39,5 +39,12 @@ describe("a history's chain", () => {
     ["forged anew", [{ ...FIRST, hash: "f".repeat(64) }, SECOND], 1n],
   ])("breaks where a line is %s", async (_, events, number) => {
     expect(await checkChain(events)).toEqual({ kind: "broken", number });
+  });
+
+  test("breaks after a line that was forged and sealed anew", async () => {
+    const forged = { ...FIRST, actor: "mallory" };
+    const sealed = { ...forged, hash: await sealedHash(forged) };
+    expect(await checkChain([sealed])).toEqual({ kind: "holds", lines: 1 });
+    expect(await checkChain([sealed, SECOND])).toEqual({ kind: "broken", number: 2n });
   });
 });

@@ -44,6 +44,7 @@ export const german: Catalogue = {
   "common.all": "Alle zeigen",
   "common.payments": { one: "{count} Zahlung", other: "{count} Zahlungen" },
   "common.failed": "Das ging nicht: {message}",
+  "common.noAnswer": "vom Dienst kam keine Antwort",
   "common.unreachable": "Der Dienst ist nicht erreichbar. Was Sie sehen, kann veraltet sein.",
   "missing.title": "Diese Seite gibt es nicht",
   "missing.text": "Unter {path} ist nichts.",

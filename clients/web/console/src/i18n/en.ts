@@ -44,6 +44,7 @@ export const english = {
   "common.all": "Show all",
   "common.payments": { one: "{count} payment", other: "{count} payments" },
   "common.failed": "That did not work: {message}",
+  "common.noAnswer": "no answer came from the service",
   "common.unreachable": "The service cannot be reached. What you see may be old.",
   "missing.title": "There is no such page",
   "missing.text": "Nothing is at {path}.",

@@ -44,6 +44,7 @@ export const spanish: Catalogue = {
   "common.all": "Mostrar todo",
   "common.payments": { one: "{count} pago", other: "{count} pagos" },
   "common.failed": "No funcionó: {message}",
+  "common.noAnswer": "el servicio no respondió",
   "common.unreachable": "No se puede acceder al servicio. Lo que ve puede ser antiguo.",
   "missing.title": "Esta página no existe",
   "missing.text": "No hay nada en {path}.",

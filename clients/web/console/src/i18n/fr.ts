@@ -44,6 +44,7 @@ export const french: Catalogue = {
   "common.all": "Tout afficher",
   "common.payments": { one: "{count} paiement", other: "{count} paiements" },
   "common.failed": "Cela n’a pas fonctionné : {message}",
+  "common.noAnswer": "le service n’a pas répondu",
   "common.unreachable": "Le service est injoignable. Ce que vous voyez peut être ancien.",
   "missing.title": "Cette page n’existe pas",
   "missing.text": "Il n’y a rien à {path}.",

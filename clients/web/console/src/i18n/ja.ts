@@ -44,6 +44,7 @@ export const japanese: Catalogue = {
   "common.all": "すべて表示",
   "common.payments": "{count}件",
   "common.failed": "失敗しました：{message}",
+  "common.noAnswer": "サービスから応答がありません",
   "common.unreachable": "サービスに接続できません。表示内容は古い可能性があります。",
   "missing.title": "ページがありません",
   "missing.text": "{path} には何もありません。",

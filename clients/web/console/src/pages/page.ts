@@ -1,10 +1,10 @@
 /** What the pages have in common: they live in the document itself, are given the context, and hear of events. */
 
-import { readError } from "@payment-actions/web/client";
 import type { Event } from "@payment-actions/web/proto";
 import { LitElement, type PropertyValues } from "lit";
 import type { Context } from "../context.js";
 import type { Route } from "../routing.js";
+import { failureText } from "../words.js";
 
 export abstract class Page<Name extends Route["page"]> extends LitElement {
   static override properties = {
@@ -57,7 +57,7 @@ export abstract class Page<Name extends Route["page"]> extends LitElement {
       await work();
       this.failure = "";
     } catch (error) {
-      if (!signal.aborted) this.failure = readError(error).message;
+      if (!signal.aborted) this.failure = failureText(this.context.texts, error);
     }
   }
 }

@@ -1,10 +1,9 @@
 /** Where an operator says what became of an operation that asking could not settle. */
 
-import { readError } from "@payment-actions/web/client";
 import { OperationState, type Payment } from "@payment-actions/web/proto";
 import { html, nothing, type TemplateResult } from "lit";
 import type { Texts } from "../i18n/texts.js";
-import { actionWord } from "../words.js";
+import { actionWord, failureText } from "../words.js";
 
 export interface Verdict {
   readonly store: string;
@@ -35,7 +34,7 @@ export function resolveDialog(
       const reason = String(fields.get("reason") ?? "").trim();
       await record({ store: operation.store, operationId: operation.operationId, state, reason });
     } catch (error) {
-      if (failure !== null) failure.textContent = texts.t("common.failed", { message: readError(error).message });
+      if (failure !== null) failure.textContent = texts.t("common.failed", { message: failureText(texts, error) });
       if (button !== null) button.disabled = false;
     }
   };

@@ -1,13 +1,13 @@
 /** One bulk run: chosen, tried without doing, confirmed, followed to its end; taken up again after a reload. */
 
-import { newRequestId, readError } from "@payment-actions/web/client";
+import { newRequestId } from "@payment-actions/web/client";
 import { Action, type Event } from "@payment-actions/web/proto";
 import { html, nothing, type TemplateResult } from "lit";
 import { csv } from "../bulk/csv.js";
 import { type Item, type ItemState, newItems, newRun, type Phase, progress, sumsOf, tally } from "../bulk/model.js";
 import { Runner } from "../bulk/runner.js";
 import { hrefOf, type Route } from "../routing.js";
-import { actionWord } from "../words.js";
+import { actionWord, failureText } from "../words.js";
 import { Page } from "./page.js";
 import { itemTable, resultChips } from "./run_items.js";
 
@@ -88,7 +88,7 @@ export class RunPage extends Page<"run"> {
         await work();
         this.failure = "";
       } catch (error) {
-        if (!signal.aborted) this.failure = readError(error).message;
+        if (!signal.aborted) this.failure = failureText(this.context.texts, error);
       } finally {
         this.busy = "";
       }

@@ -1,6 +1,6 @@
 /** What the lists are narrowed to: read from the address, and written back, so that a view can be shared. */
 
-import { EventType, PaymentStatus } from "@payment-actions/web/proto";
+import { type Event, EventType, PaymentStatus } from "@payment-actions/web/proto";
 
 export interface PaymentsFilter {
   readonly store: string;
@@ -128,4 +128,10 @@ function query(fields: Record<string, string>): URLSearchParams {
 /** How many of the filter's parts are set: what "clear" would clear. */
 export function narrowedBy(filter: PaymentsFilter): number {
   return [...paymentsQuery(filter).keys()].length;
+}
+
+/** Whether a payment that an event tells of may belong into the list, as far as the event says. */
+export function mayFit(filter: PaymentsFilter, event: Event): boolean {
+  const { store, statuses } = filter;
+  return (store === "" || store === event.store) && (statuses.length === 0 || statuses.includes(event.statusAfter));
 }

@@ -1,11 +1,11 @@
 import { PaymentStatus } from "@payment-actions/web/proto";
 import { describe, expect, test } from "vitest";
-import { EVERY_PAYMENT } from "../src/filters.js";
+import { EVERY_PAYMENT, mayFit } from "../src/filters.js";
 import { Loader, listRequest } from "../src/list/loader.js";
 import { keyOf, orderOf, Rows } from "../src/list/rows.js";
 import { Selection } from "../src/list/selection.js";
 import { scrollTo, visibleRange, wantsMore } from "../src/list/window.js";
-import { clientOf, NOW, payment } from "./support/service.js";
+import { clientOf, event, NOW, payment } from "./support/service.js";
 
 describe("the window on a long list", () => {
   test("draws what is seen and a little more, never beyond the list", () => {
@@ -47,6 +47,19 @@ describe("the loaded rows", () => {
     expect(rows.unlistedCount).toBe(1);
     rows.reading({ store: "eu-shop", orderId: "3" });
     expect(rows.staleAmong(0, 3, 10)).toEqual([{ store: "eu-shop", orderId: "1" }]);
+  });
+
+  test("announce no change of an order that the filter leaves out", () => {
+    const captured = { ...EVERY_PAYMENT, store: "eu-shop", statuses: [PaymentStatus.CAPTURED] };
+    expect(mayFit(captured, event(1, { statusAfter: PaymentStatus.CAPTURED }))).toBe(true);
+    expect(mayFit(captured, event(1, { statusAfter: PaymentStatus.VOIDED }))).toBe(false);
+    expect(mayFit(captured, event(1, { statusAfter: PaymentStatus.CAPTURED, store: "outlet" }))).toBe(false);
+    const rows = new Rows();
+    rows.append([payment("1")]);
+    rows.changed({ store: "eu-shop", orderId: "1" }, false);
+    rows.changed({ store: "eu-shop", orderId: "2" }, false);
+    expect(rows.unlistedCount).toBe(0);
+    expect(rows.staleAmong(0, 1, 1)).toHaveLength(1);
   });
 
   test("tell two orders apart whose ids have slashes", () => {

@@ -17,6 +17,9 @@ export function orderOf(key: string): Key {
   return { store: key.slice(0, slash), orderId: key.slice(slash + 1) };
 }
 
+/** More than so many newer changes are not told apart. */
+const UNLISTED_MAX = 10_000;
+
 export class Rows {
   readonly #rows: Payment[] = [];
   readonly #places = new Map<string, number>();
@@ -68,12 +71,11 @@ export class Rows {
     return true;
   }
 
-  /** Takes note of a change that was heard of. Returns whether the order is in the loaded part. */
-  changed(order: Key): boolean {
+  /** Takes note of a change that was heard of. Of an order that is not in the loaded part, only if it `fits` there. */
+  changed(order: Key, fits = true): void {
     const key = keyOf(order);
-    const listed = this.#places.has(key);
-    (listed ? this.#stale : this.#unlisted).add(key);
-    return listed;
+    if (this.#places.has(key)) this.#stale.add(key);
+    else if (fits && this.#unlisted.size < UNLISTED_MAX) this.#unlisted.add(key);
   }
 
   /** Those of the given places whose payment is to be read anew, at most so many. */

@@ -7,7 +7,7 @@ import { guard } from "lit/directives/guard.js";
 import { repeat } from "lit/directives/repeat.js";
 import { newItems, newRun } from "../bulk/model.js";
 import { remember } from "../context.js";
-import { paymentsQuery } from "../filters.js";
+import { mayFit, paymentsQuery } from "../filters.js";
 import { Loader } from "../list/loader.js";
 import { keyOf, orderOf } from "../list/rows.js";
 import { Selection } from "../list/selection.js";
@@ -231,9 +231,7 @@ export class PaymentsPage extends Page<"payments"> {
   // -- what happens meanwhile -------------------------------------------------------------------------------------------
 
   protected override heard(event: Event): void {
-    const { filter } = this.route;
-    if (filter.store !== "" && filter.store !== event.store) return;
-    this.#loader?.rows.changed(event);
+    this.#loader?.rows.changed(event, mayFit(this.route.filter, event));
     this.#readChanged();
     this.requestUpdate();
   }

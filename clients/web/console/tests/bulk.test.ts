@@ -10,7 +10,7 @@ import {
 } from "@payment-actions/web/proto";
 import { beforeEach, describe, expect, test } from "vitest";
 import { csv } from "../src/bulk/csv.js";
-import { answered, type Item, newItems, newRun, progress, sumsOf, tally, toAsk } from "../src/bulk/model.js";
+import { answered, type Item, newItems, newRun, previewed, progress, sumsOf, tally, toAsk } from "../src/bulk/model.js";
 import { Runner, type RunService } from "../src/bulk/runner.js";
 import { RunStore } from "../src/bulk/store.js";
 
@@ -100,6 +100,15 @@ describe("a bulk run", () => {
     ]);
     expect(service.asked[1]?.amounts).toEqual(["10", "10"]);
     expect(tally(runner.items)).toMatchObject({ done: 2, excluded: 1 });
+  });
+
+  test("of refreshes leaves out none that is merely not offered", () => {
+    const [item] = newItems(ORDERS, ids());
+    const refused = { error: { code: 9, message: "Nothing is open", details: [REASON] } };
+    const states = [Action.REFRESH, Action.VOID].map(
+      (action) => previewed(item as Item, response({ action, ...refused })).state,
+    );
+    expect(states).toEqual(["ready", "excluded"]);
   });
 
   test("is on disk, marked as sent, before anything leaves", async () => {

@@ -1,6 +1,6 @@
 /** A bulk run: one action for many orders, kept so that whatever breaks off can be taken up again. Pure. */
 
-import { type Action, type Operation, OperationState, type RunActionsResponse } from "@payment-actions/web/proto";
+import { Action, type Operation, OperationState, type RunActionsResponse } from "@payment-actions/web/proto";
 import { decimal, fromDecimal, sums } from "../money.js";
 
 type Status = NonNullable<RunActionsResponse["error"]>;
@@ -63,7 +63,13 @@ export function answered(item: Item, response: RunActionsResponse): Item {
   return { ...item, state: "done", message: "" };
 }
 
+const FAILED_PRECONDITION = 9;
+
 export function previewed(item: Item, response: RunActionsResponse): Item {
+  // Not offered is not refused, of a refresh: by the contract it may be called in every status, and moves nothing.
+  if (response.action === Action.REFRESH && response.error?.code === FAILED_PRECONDITION) {
+    return { ...item, state: "ready", message: response.error.message };
+  }
   if (response.error !== undefined) return { ...item, state: "excluded", message: response.error.message };
   const money = response.preview?.amount;
   const amount = money === undefined ? null : { currencyCode: money.currencyCode, amount: decimal(money) };

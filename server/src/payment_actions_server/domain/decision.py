@@ -156,10 +156,15 @@ def _judge_refresh(payment: Payment, operation: Operation | None, terms: Terms) 
         payment.status is PaymentStatus.AUTHORIZED and terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE
     )
     if operation or payment.under_way or payment.refund_unconfirmed or waiting:
-        effect = "Asks the gateway what is true and updates the order; moves no money."
-        return Offer(Action.REFRESH, 0, payment.currency_code, partial=False, effect=effect)
+        return refresh_of(payment)
     why = f"Nothing is open: the payment is {payment.status} and no result is awaited."
     return Refusal(Action.REFRESH, ErrorReason.ACTION_NOT_AVAILABLE, why)
+
+
+def refresh_of(payment: Payment) -> Offer:
+    """Return what a REFRESH does: it may be called in every status, offered or not."""
+    effect = "Asks the gateway what is true and updates the order; moves no money."
+    return Offer(Action.REFRESH, 0, payment.currency_code, partial=False, effect=effect)
 
 
 def _offer(payment: Payment, terms: Terms, action: Action) -> Offer:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
-from payment_actions_server.domain.decision import Offer, resolve_amount
+from payment_actions_server.domain.decision import Offer, refresh_of, resolve_amount
 from payment_actions_server.domain.errors import ActionNotAvailable, EtagMismatch, PaymentActionsError
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.money import format_amount
@@ -71,9 +71,14 @@ class Actions:
         return await asyncio.shield(task)
 
     async def preview(self, request: ActionRequest) -> tuple[Offer, Payment]:
-        """Return what `run` would do now, with the amount it would move; start nothing. Errors as for `run`."""
+        """Return what `run` would do now, with the amount it would move; start nothing. Errors as for `run`.
+
+        A REFRESH is not run but looked after by `Refresh`, and is never refused.
+        """
         record = await self._sight.see(PaymentKey(request.store, request.order_id))
         assert record.payment is not None
+        if request.action is Action.REFRESH:
+            return refresh_of(record.payment), record.payment
         return self._checked(record.payment, record.operation, request), record.payment
 
     async def _run(self, request: ActionRequest) -> ActionResult:

@@ -131,6 +131,40 @@ async def test_notification_during_a_look_leads_to_another(tmp_path):
 
 
 @in_virtual_time
+async def test_notification_between_an_orders_first_snapshot_and_its_record_is_not_lost(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        here.gateway.faults.inject("snapshot", slow_answer(lambda: asyncio.sleep(5)))
+        first_sight = asyncio.create_task(here.view())
+        await asyncio.sleep(1)
+        here.gateway.console(Action.CAPTURE, "1")
+        await here.notify(name_order=False)
+        assert (await first_sight).payment.status is PaymentStatus.AUTHORIZED
+        await asyncio.sleep(3)
+        assert await here.status() is PaymentStatus.CAPTURED
+
+
+@in_virtual_time
+async def test_notification_that_is_remembered_while_its_order_is_being_recorded_finds_it(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        add, seen = here.storage.add_notification, []
+
+        async def add_late(*message):
+            new = await add(*message)
+            seen.append(await here.view())  # The order's whole first sight, which finds no stray: it looked too early.
+            return new
+
+        strays = here.storage.stray_identifiers
+        here.storage.add_notification = add_late
+        here.storage.stray_identifiers = lambda *_: asyncio.sleep(0, set())
+        await here.notify(name_order=False)
+        here.storage.stray_identifiers = strays
+        await asyncio.sleep(3)
+        assert (await here.events())[-1].type is EventType.NOTIFICATION_IGNORED
+
+
+@in_virtual_time
 async def test_many_notifications_at_once_share_one_look(tmp_path):
     async with world(tmp_path) as here:
         here.authorized()

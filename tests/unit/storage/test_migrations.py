@@ -158,12 +158,15 @@ async def content(storage):
     )
 
 
+NEW_COLUMNS = {"lock_version", "identifiers"}  #: Since the first schema.
+
+
 async def take_back_to_0001(database):
     newer = {"event_counter", "daily_totals"}
     tables = [table.name for table in metadata.sorted_tables if table.name not in newer]
     rows = {}
     for name in tables:
-        columns = [column.name for column in metadata.tables[name].columns if column.name != "lock_version"]
+        columns = [column.name for column in metadata.tables[name].columns if column.name not in NEW_COLUMNS]
         listed = ", ".join(f'"{column}"' for column in columns)
         rows[name, listed] = await database.run(f"SELECT {listed} FROM {name}")
     await with_connection(database, metadata.drop_all)

@@ -69,19 +69,30 @@ class Notifications:
 
         In this order: should we die in between, the sender repeats the message, and it is not taken for known.
 
+        One that finds no order may be about one whose first sight is under way, and come after its snapshot. So orders
+        are looked for again once it is remembered, and a first sight looks at what was remembered once it is recorded:
+        whichever comes last finds the other.
+
         :return: for a repeat: none.
         """
         storage, now, message_id = self._context.storage, self._context.clock.now(), notification.message_id
         if await storage.knows_notification(store_id, message_id):
             return []
+        keys = await self._schedule_all(store_id, notification)
+        strays = () if keys else notification.identifiers
+        if not await storage.add_notification(store_id, message_id, now, notification.subject, strays):
+            return []
+        return keys or await self._schedule_all(store_id, notification)
+
+    async def _schedule_all(self, store_id: str, notification: Notification) -> list[PaymentKey]:
+        """Say of each payment that it is to be looked at soon; return those that there are."""
+        storage = self._context.storage
         order_ids = set(await storage.orders_of_references(store_id, notification.identifiers))
         if notification.order_id:
             order_ids.add(notification.order_id)
         keys = [PaymentKey(store_id, order_id) for order_id in sorted(order_ids)]
-        soon = now + timedelta(seconds=self._context.policy.poll_seconds)
-        due = [key for key in keys if await storage.change(key, lambda work: _schedule(work, soon))]
-        new = await storage.add_notification(store_id, message_id, now, notification.subject)
-        return due if new else []
+        soon = self._context.clock.now() + timedelta(seconds=self._context.policy.poll_seconds)
+        return [key for key in keys if await storage.change(key, lambda work: _schedule(work, soon))]
 
     async def _look(self, key: PaymentKey, cause: Cause, subject: str) -> None:
         try:

@@ -1,7 +1,7 @@
 """First sight of an order: the platform tells of the order, the gateway of the money, and a record begins."""
 
 import asyncio
-from datetime import UTC
+from datetime import UTC, timedelta
 
 import structlog
 from msgspec.structs import replace
@@ -88,7 +88,26 @@ class Sight:
         payment = self._record_of(store, key, order, ours=ours)
         if ours:
             payment = self._with_snapshot(payment, await self._snapshot(store, payment))
-        return await self._context.storage.change(key, lambda work: self._begin_record(work, payment, order))
+        record = await self._context.storage.change(key, lambda work: self._begin_record(work, payment, order))
+        return await self._after_strays(key, record) if ours else record
+
+    async def _after_strays(self, key: PaymentKey, record: Record) -> Record:
+        """Have the order looked at again if it was notified of while nobody knew it; see `Notifications`.
+
+        How long a first sight takes is bounded by its calls, and replicas' clocks differ: a lease covers both.
+        """
+        payment, storage = record.payment, self._context.storage
+        assert payment is not None
+        since = payment.create_time - timedelta(seconds=self._context.policy.lease_seconds)
+        strays = await storage.stray_identifiers(key.store, since)
+        if strays.isdisjoint(reference.value for reference in payment.references):
+            return record
+
+        def look_soon(work: PaymentWork) -> Record:
+            work.reschedule(self._context.clock.now(), 0)
+            return Record(work.payment, work.operation, work.store_update)
+
+        return await storage.change(key, look_soon)
 
     async def _snapshot(self, store: Store, payment: Payment) -> Snapshot:
         try:

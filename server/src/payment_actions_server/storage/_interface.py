@@ -106,8 +106,17 @@ class Storage(Protocol):
         """Tell whether a message id is remembered."""
         ...
 
-    async def add_notification(self, store: str, message_id: str, receive_time: datetime, subject: str) -> bool:
-        """Remember a message id; tell whether it is new."""
+    async def add_notification(
+        self, store: str, message_id: str, receive_time: datetime, subject: str, strays: Collection[str] = ()
+    ) -> bool:
+        """Remember a message id; tell whether it is new.
+
+        :param strays: what it is about, if no order is known here that it could be: for `stray_identifiers`.
+        """
+        ...
+
+    async def stray_identifiers(self, store: str, since: datetime) -> set[str]:
+        """Return what notifications were about that came since and found no order here."""
         ...
 
     async def forget_notifications(self, before: datetime, limit: int) -> int:

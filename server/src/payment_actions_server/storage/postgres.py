@@ -335,6 +335,10 @@ class PostgresStorage(Queries):
             except (*_TRANSIENT, asyncpg.PostgresError):
                 await asyncio.sleep(RETRY_SECONDS_LONGEST)
                 continue
+            except Exception:  # Whatever it was: watchers of other replicas' events must not go deaf for it.
+                log.exception("events of others not heard", database=self._name)
+                await asyncio.sleep(RETRY_SECONDS_LONGEST)
+                continue
             if rows[0][0] != heard:
                 heard = rows[0][0]
                 self._announce([])

@@ -3,6 +3,7 @@
 The text is made once. Building each statement anew, as a query builder does, took longer than running it.
 """
 
+import json
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
@@ -30,6 +31,7 @@ from payment_actions_server.storage.tables import IN_FLIGHT_SQL, OPEN_AUTHORIZAT
 from payment_actions_server.storage.work import PaymentFilter, Record
 
 ORDERS_OF_REFERENCE_MAX: Final = 100
+STRAYS_MAX: Final = 1000
 SEARCHED_MAX: Final = 1000
 """How many orders a search looks at, by name and by reference each."""
 
@@ -96,8 +98,12 @@ _DUE_STORE_UPDATES = (
 )
 _KNOWS_NOTIFICATION = "SELECT 1 FROM notifications WHERE store = $1 AND message_id = $2"
 _ADD_NOTIFICATION = (
-    "INSERT INTO notifications (store, message_id, receive_time, subject) VALUES ($1, $2, $3, $4)"
+    "INSERT INTO notifications (store, message_id, receive_time, subject, identifiers) VALUES ($1, $2, $3, $4, $5)"
     " ON CONFLICT DO NOTHING"
+)
+_STRAYS = (
+    "SELECT identifiers FROM notifications WHERE receive_time >= $2 AND store || '' = $1 AND identifiers <> ''"
+    " ORDER BY receive_time DESC LIMIT $3"  # Not by the store: by the time.
 )
 _FORGET_NOTIFICATIONS = (
     "DELETE FROM notifications WHERE (store, message_id) IN"
@@ -244,9 +250,21 @@ class Queries(OverviewQueries):
         """Tell whether a message id is remembered."""
         return bool(await self._rows(_KNOWS_NOTIFICATION, store, message_id))
 
-    async def add_notification(self, store: str, message_id: str, receive_time: datetime, subject: str) -> bool:
-        """Remember a message id; tell whether it is new."""
-        return await self._execute(_ADD_NOTIFICATION, store, message_id, to_microseconds(receive_time), subject) == 1
+    async def add_notification(
+        self, store: str, message_id: str, receive_time: datetime, subject: str, strays: Collection[str] = ()
+    ) -> bool:
+        """Remember a message id; tell whether it is new.
+
+        :param strays: what it is about, if no order is known here that it could be: for `stray_identifiers`.
+        """
+        kept = json.dumps(sorted(strays)) if strays else ""
+        arguments = store, message_id, to_microseconds(receive_time), subject, kept
+        return await self._execute(_ADD_NOTIFICATION, *arguments) == 1
+
+    async def stray_identifiers(self, store: str, since: datetime) -> set[str]:
+        """Return what notifications were about that came since and found no order here."""
+        rows = await self._rows(_STRAYS, store, to_microseconds(since), STRAYS_MAX)
+        return {identifier for row in rows for identifier in json.loads(row[0])}
 
     async def forget_notifications(self, before: datetime, limit: int) -> int:
         """Drop message ids so old that no sender repeats them; return how many."""

@@ -224,6 +224,9 @@ notifications = Table(
     _text("message_id"),
     _time("receive_time"),
     _text("subject"),
+    _text(
+        "identifiers", server_default=text("''")
+    ),  # JSON: what it is about, where no order was known that it could be.
     PrimaryKeyConstraint("store", "message_id", name="pk_notifications"),
     Index("ix_notifications_received", "receive_time"),
 )

@@ -18,6 +18,7 @@ def upgrade() -> None:
             "INSERT INTO gateway_references (store, value, order_id)"
             f" SELECT store, '#' || {name}, order_id FROM payments WHERE TRUE ON CONFLICT DO NOTHING"
         )
+    op.add_column("notifications", sa.Column("identifiers", sa.String(), nullable=False, server_default=sa.text("''")))
     open_authorization = sa.text("status IN ('AUTHORIZED', 'PARTIALLY_CAPTURED')")
     op.drop_index("ix_payments_expiring", "payments")
     op.create_index(

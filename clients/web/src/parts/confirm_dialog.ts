@@ -156,8 +156,9 @@ export class ConfirmDialog {
     this.changed();
   };
 
-  // A click on the backdrop is a click on the dialog itself, outside of its form.
+  // A click on the backdrop is a click on the dialog itself, outside of its form. The second one of the double click that
+  // opened it hits the backdrop, too, and means nothing.
   private readonly clicked = (event: MouseEvent) => {
-    if (event.target === this.dialog.value) this.close();
+    if (event.target === this.dialog.value && event.detail < 2) this.close();
   };
 }

@@ -102,7 +102,7 @@ class Admin:
         section = self._section.html(order, _admin(request))
         body = f"""<h1>Order #{escape(order.number)}</h1>
 <div class="columns">
-<div>{_invoice(order)}{f'<div class="card">{section}</div>' if section else ""}</div>
+<div>{_invoice(order)}{section}</div>
 <div>{_statuses_card(order)}{_customer(order)}</div>
 </div>"""
         return self._page(request, f"Order #{order.number}", body, statuses=f"/admin/orders/{order.id}/statuses")
@@ -185,7 +185,7 @@ def _customer(order: Order) -> str:
     return f"""<section class="card" aria-label="Customer"><h2>Customer</h2><dl>
 <dt>E-mail</dt><dd>{escape(order.email)}</dd>
 <dt>Paid by</dt><dd>{escape(order.method_name)}</dd>
-<dt>Placed</dt><dd>{_date(order)}</dd></dl></section>"""
+<dt>Placed</dt><dd><bdi>{_date(order)}</bdi></dd></dl></section>"""
 
 
 def _status_names(order: Order) -> dict[str, str]:
@@ -196,7 +196,7 @@ def _status_names(order: Order) -> dict[str, str]:
 
 
 def _money(amount: Decimal, currency: str) -> str:
-    return f"{amount:,} {escape(currency)}"
+    return f"<bdi>{amount:,} {escape(currency)}</bdi>"
 
 
 def _date(order: Order) -> str:

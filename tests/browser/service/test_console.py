@@ -1,0 +1,121 @@
+"""The console in a real browser, over the real service."""
+
+import csv
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from playwright.sync_api import expect
+from support.order_page import findings, shoot
+
+from payment_actions_client import Client
+from payment_actions_server.demo.checkout import Checkout
+
+ORDERS = 500
+
+
+@pytest.fixture(scope="module")
+def orders(shops):
+    """Many authorized orders that the service knows, and of which no news is under way."""
+    with Client(shops.target) as client, ThreadPoolExecutor(4) as buyers:
+
+        def place(_number):
+            order = Checkout(shops, "eu-shop").order("10.00")
+            client.get_payment(order.store, order.order_id)
+            return order
+
+        placed = list(buyers.map(place, range(ORDERS)))
+    quiet(shops)
+    return placed
+
+
+def quiet(shops):
+    """Wait until Amazon has told all its news: a list read while payments change has them elsewhere."""
+    shops.amazon.send("POST", "notifications/wait", seconds=30)
+
+
+@pytest.fixture
+def console(shops, sign_in):
+    def console(path="/", **options):
+        page = sign_in(viewport={"width": 1280, "height": 860}, **options).new_page()
+        page.goto(f"{shops.http_url}{path}")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        return page
+
+    return console
+
+
+def effects(shops, order):
+    listed = shops.amazon.get("effects", order_reference=order.order_reference)["effects"]
+    return [effect["kind"] for effect in listed if effect["kind"] != "authorize"]
+
+
+def test_a_bulk_capture_of_five_hundred_with_failures_among_them(shops, front, orders, console):
+    voided, declined = orders[::50], 5
+    for order in voided:
+        front.client.void(order.store, order.order_id)
+    quiet(shops)
+    plan = {"operation": "Capture", "state": "Declined", "reason_code": "AmazonRejected", "count": declined}
+    shops.amazon.send("POST", "plans", **plan)
+    page = console("/payments?store=eu-shop")
+    expect(page.get_by_role("grid").get_by_role("row").nth(5)).to_be_visible()
+    page.get_by_label("Select all that are loaded").check()
+    if page.get_by_role("button", name="Select all that match").is_visible():
+        page.get_by_role("button", name="Select all that match").click()
+    expect(page.get_by_text(f"{ORDERS} selected")).to_be_visible(timeout=30_000)
+    shoot(page, "console-selected", full=False)
+    page.get_by_role("button", name="Capture …").click()
+    page.get_by_role("button", name="Try without doing").click()
+    going = ORDERS - len(voided)
+    expect(page.get_by_text(f"{going} orders would go ahead")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(f"{len(voided)} would be refused and are left out")).to_be_visible()
+    shoot(page, "console-bulk-tried", full=False)
+    page.get_by_role("button", name=re.compile(f"Capture {going} orders")).click()
+    page.get_by_role("dialog").get_by_role("button", name=f"Capture {going} orders").click()
+    expect(page.get_by_text("have an answer")).to_be_visible()
+    page.reload()  # In the middle: it is taken up again where it was.
+    done = page.get_by_text(f"{going} of {going} have an answer")
+    again = page.get_by_role("button", name=re.compile("Ask again for"))
+    expect(done.or_(again).first).to_be_visible(timeout=60_000)
+    if again.is_visible():
+        again.click()
+    expect(done).to_be_visible(timeout=120_000)
+    shoot(page, "console-bulk-done", full=False)
+    page.get_by_role("button", name=re.compile(r"^Declined")).click()
+    shoot(page, "console-bulk-declined", full=False)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    with download.value.path().open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.reader(file))
+    assert len(rows) == ORDERS + 1
+    money = [effects(shops, order) for order in orders]
+    assert money.count(["void"]) == len(voided)
+    assert money.count([]) == declined
+    assert money.count(["capture"]) == ORDERS - len(voided) - declined
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/payments", "/bulk", "/attention", "/events", "/payments/eu-shop/1"])
+def test_axe_finds_nothing_on_any_page(orders, console, path, theme):
+    page = console(path, color_scheme=theme)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    page.wait_for_timeout(500)
+    shoot(page, f"console-{path.strip('/').replace('/', '-') or 'overview'}-{theme}", full=False)
+    assert findings(page) == []
+
+
+def test_narrow_and_in_german_it_can_still_be_read(orders, console):
+    page = console("/payments/eu-shop/2", locale="de-DE")
+    page.set_viewport_size({"width": 390, "height": 844})
+    shoot(page, "console-order-narrow-german")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_changed_payment_changes_in_the_list_of_somebody_else(front, orders, console):
+    order = front.order("77.00")
+    front.client.get_payment(order.store, order.order_id)
+    page = console("/payments?store=eu-shop")
+    row = page.get_by_role("row").filter(has_text="77.00")
+    expect(row).to_contain_text("Authorized")
+    front.client.capture(order.store, order.order_id)
+    expect(row).to_contain_text("Captured")

@@ -16,7 +16,7 @@ WEB_FILES := $(shell find $(WEB) \( -name node_modules -o -name dist -o -name ge
 # What the server serves, and puts into its wheel.
 WEB_SERVED := server/src/payment_actions_server/console
 
-.PHONY: help demo serve test bench bench-docs lint check proto requirements clean web web-check chaos simulate simulate-mutants
+.PHONY: help demo serve test bench bench-docs lint check proto requirements clean web web-check screenshots chaos simulate simulate-mutants
 
 help: ## Say what each target does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -88,6 +88,9 @@ simulate-mutants: $(VENV)/ready ## Plant faults in the code, one by one: the sim
 
 demo: $(VENV)/ready web ## Run the whole story on loopback, then keep serving. ONCE=1 ends by itself and says whether all came out right.
 	@$(BIN)/payment-actions demo $(if $(ONCE),--once)
+
+screenshots: $(VENV)/ready web ## Take the pictures of README and docs, of the running product, into docs/images.
+	@PYTHONPATH=tests $(BIN)/python -m browser.pictures
 
 serve: $(VENV)/ready web ## Serve with CONFIG=payment-actions.toml.
 	@$(BIN)/payment-actions serve --config $(or $(CONFIG),payment-actions.toml)

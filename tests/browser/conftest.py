@@ -2,50 +2,28 @@
 
 import functools
 import http.server
-import os
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from support.chromium import ARGUMENTS, ChromiumMissing, executable
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "clients" / "web"
 
-# Nothing but the page: no updates, no sync, no other host.
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
+    try:
+        path = executable()
+    except ChromiumMissing as missing:
+        pytest.fail(str(missing), pytrace=False)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_executable(), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
-
-
-def _executable() -> str:
-    found = shutil.which("chromium")
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        install = ["install", "-y", "--no-install-recommends", "chromium", "fonts-noto-cjk"]
-        for command, seconds in ((["update"], 50), (install, 120)):
-            subprocess.run(["apt-get", "-qq", *command], check=False, timeout=seconds, stdout=subprocess.DEVNULL)
-        found = shutil.which("chromium")
-    if found is None:
-        pytest.fail("the browser tests need Chromium: `apt-get install chromium`", pytrace=False)
-    return found
 
 
 @pytest.fixture

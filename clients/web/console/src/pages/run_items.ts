@@ -46,7 +46,7 @@ export function itemTable(texts: Texts, items: readonly Item[]): TemplateResult 
 function line(texts: Texts, item: Item): TemplateResult {
   return html`<tr>
     <th scope="row"><a href=${hrefOf({ page: "order", store: item.store, orderId: item.orderId })}>${item.orderNumber || item.orderId}</a></th>
-    <td class="quiet">${item.store}</td>
+    <td class="quiet nowrap">${item.store}</td>
     <td class="number">${item.amount === null ? "–" : texts.amount(item.amount.currencyCode, item.amount.amount)}</td>
     <td>${badge(texts.t(`item.${item.state}`), itemTone(item.state))}</td>
     <td class="small break">${item.message}</td>

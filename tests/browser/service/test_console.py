@@ -13,6 +13,17 @@ from payment_actions_server.demo.checkout import Checkout
 
 ORDERS = 500
 
+# Milliseconds from a click on an order to the moment its section has its actions and facts.
+CLICK_UNTIL_USABLE = """async () => {
+    const began = performance.now();
+    document.querySelectorAll("[role=row] a")[2].click();
+    while (!document.querySelector("payment-actions")?.shadowRoot?.querySelector(".summary")) {
+        if (performance.now() - began > 10000) throw new Error("it did not come");
+        await new Promise(requestAnimationFrame);
+    }
+    return performance.now() - began;
+}"""
+
 
 @pytest.fixture(scope="module")
 def orders(shops):
@@ -119,3 +130,14 @@ def test_a_changed_payment_changes_in_the_list_of_somebody_else(front, orders, c
     expect(row).to_contain_text("Authorized")
     front.client.capture(order.store, order.order_id)
     expect(row).to_contain_text("Captured")
+
+
+def test_the_first_page_is_painted_within_a_second_and_an_order_is_usable_soon_after_the_click(orders, console):
+    painted, usable = [], []
+    for _ in range(3):  # The best of three: what else runs on this machine is not the page's fault.
+        page = console("/payments?store=eu-shop")
+        painted.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+        expect(page.get_by_role("row").nth(3)).to_be_visible()
+        usable.append(page.evaluate(CLICK_UNTIL_USABLE))
+    assert min(painted) < 1000
+    assert min(usable) < 300

@@ -247,7 +247,8 @@ export class Order {
     } else {
       this.tell({ kind: "refused", action: action.action, error });
     }
-    void this.load();
+    // What came between is history, too, and its news may not have come.
+    void this.load().then(() => this.loadHistory());
   }
 
   /** Take up what this tab had asked for before it was reloaded. */

@@ -27,6 +27,7 @@ from sqlalchemy.pool import NullPool
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.storage._interface import Body, RuleBroken, StorageUnavailable
+from payment_actions_server.storage.gathering import gathered
 from payment_actions_server.storage.migrate import upgrade
 from payment_actions_server.storage.postgres_sql import (
     LAST_SEQUENCE,
@@ -233,6 +234,7 @@ class PostgresStorage(Queries):
         """Take groups and carry them through, as one of a few that do: one thinks while another waits for the disk."""
         while not (self._closing and not self._changes):
             await self._arrived.wait()
+            await gathered(self._changes)
             group = self._next_group()
             if not group:
                 self._arrived.clear()

@@ -23,6 +23,7 @@ from sqlalchemy.pool import StaticPool
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.storage._interface import Body, RuleBroken, StorageUnavailable
+from payment_actions_server.storage.gathering import gathered
 from payment_actions_server.storage.migrate import upgrade
 from payment_actions_server.storage.queries import Queries
 from payment_actions_server.storage.rows import Row
@@ -38,12 +39,6 @@ QUICK_SECONDS_MAX: Final = 0.001
 """A commit that takes less holds the event loop up less than a thread would; one that takes more waits in a thread."""
 FEW_ROWS_MAX: Final = 32
 """So many rows are written as quickly as they are handed to a thread."""
-GATHERED_MAX: Final = 16
-"""A group of so many waits for no others: while they are written, the loop can serve those."""
-GATHER_SECONDS_MAX: Final = 0.01
-"""How long a smaller group waits for others who are on their way to it."""
-IDLE_SECONDS_MAX: Final = 0.00005
-"""A turn of the event loop that takes less had nothing to do."""
 BUSY_SECONDS_MAX: Final = 10.0
 """How long to wait for another process that writes to the same file."""
 _PRAGMAS: Final = (
@@ -142,20 +137,8 @@ class SqliteStorage(Queries):
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                await self._gather()
+                await gathered(self._waiting)
                 await self._commit_group(self._take_group())
-
-    async def _gather(self) -> None:
-        """Let whoever is on the way to the group join it: wait until the loop has nothing else to do.
-
-        Each group costs a commit, however many it holds; a caller who is alone waits for one empty turn of the loop.
-        """
-        started = now = perf_counter()
-        while len(self._waiting) < GATHERED_MAX and now - started < GATHER_SECONDS_MAX:
-            await asyncio.sleep(0)
-            before, now = now, perf_counter()
-            if now - before < IDLE_SECONDS_MAX:
-                return
 
     def _take_group(self) -> list["_Wanted"]:
         """Take what waits, but only one change of each payment: the next one is to see what this one leaves."""

@@ -1,9 +1,9 @@
 """The account of a campaign can fail: whatever is planted in a right record is named, with the order's story."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 from support.chaos.accounting import Kind, stories, violations
 from support.chaos.record import Attempt, Effect, Key, Order, Record, Told, Watched
 

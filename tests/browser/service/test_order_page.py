@@ -90,6 +90,10 @@ def test_two_admins_see_each_others_action_at_once(front, visit):
     expect(anna.chip).to_have_text("Voided")
     expect(anna.panel).to_contain_text("boris@shop.example changed this payment. The status is now Voided.")
     expect(anna.shop_says).to_have_text("Cancelled")
+    expect(anna.section.locator(".history")).to_contain_text("Note: sold out")
+    expect(anna.section.get_by_text("sold out")).to_have_count(
+        1
+    )  # Amazon tells it back; it is Boris's word all the same.
     shoot(anna.page, "two-admins")
     assert front.effects(order) == ["void"]
 

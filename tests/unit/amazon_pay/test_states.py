@@ -387,6 +387,13 @@ def test_void_is_done_when_the_seller_closed_it(make, reason):
     assert (found.state, found.reason_code) == (ResultState.SUCCEEDED, reason)
 
 
+def test_void_does_not_pass_our_own_words_for_amazons(make):
+    voided = make.authorization("Closed", "SellerClosed")
+    ours = voided.authorization.status.description
+    assert void_result(voided, ours).message == ""
+    assert void_result(voided, "sold out").message == ours
+
+
 @pytest.mark.parametrize("state", ["Open", "Pending"])
 def test_void_left_no_trace_while_the_authorization_lives(make, state):
     assert void_result(make.authorization(state)) is None

@@ -209,9 +209,11 @@ def _result(money: Money, object_id: str, status: Status) -> GatewayResult:
     )
 
 
-def void_result(view: AuthorizationView) -> GatewayResult | None:
+def void_result(view: AuthorizationView, closure_reason: str = "") -> GatewayResult | None:
     """Return what became of a void, from the authorization as it is now; None when it shows no trace of one.
 
+    :param closure_reason: what we had said when we closed it. Amazon tells it back as its description, which is then no
+        word of Amazon's.
     :raises StateConflict: the authorization has ended, and not by a void.
     :raises Undecidable: as for `capture_result`.
     """
@@ -220,7 +222,8 @@ def void_result(view: AuthorizationView) -> GatewayResult | None:
         return None
     status = view.authorization.status
     if standing is Standing.GIVEN_UP and status.reason_code in VOIDED_BY:
-        return GatewayResult(state=ResultState.SUCCEEDED, reason_code=status.reason_code, message=status.description)
+        message = "" if status.description == closure_reason else status.description
+        return GatewayResult(state=ResultState.SUCCEEDED, reason_code=status.reason_code, message=message)
     raise StateConflict(
         f"{view.id} is {status.state} ({status.reason_code or 'no reason code'}) and {standing.name.lower()}:"
         " it did not end by a void",

@@ -142,7 +142,8 @@ class AmazonPayV1:
             with _already_sent():
                 for target in targets[1:]:
                     await self._close(target, request)
-                results = [void_result(await self._reading.authorization(target)) for target in targets]
+                views = [await self._reading.authorization(target) for target in targets]
+                results = [void_result(view, self._note_text(request)) for view in views]
                 if None in results:
                     raise AnswerUnclear(f"{targets[0]} was closed, and is still shown open")
                 return next(result for result in results if result)
@@ -186,7 +187,7 @@ class AmazonPayV1:
                         return refund_result(refunded) if refunded else None
                     case _:
                         views = await self._reading.authorizations(request.payment)
-                        return void_result(newest(views))
+                        return void_result(newest(views), self._note_text(request))
 
     async def snapshot(self, payment: GatewayPayment) -> Snapshot:
         """Return what is true now; an unknown word of Amazon's is an error, never a guess."""
@@ -236,11 +237,16 @@ class AmazonPayV1:
             raise too_late(f"Amazon Pay: not finished within {self._seconds_max:g} s") from None
 
     def _note(self, name: str, request: GatewayRequest) -> dict[str, str]:
+        """Return the note as a parameter, or none."""
+        text = self._note_text(request)
+        return {name: text} if text else {}
+
+    def _note_text(self, request: GatewayRequest) -> str:
         """Return the note as Amazon takes it; a simulation string is dropped outside the sandbox."""
         note = "".join(letter if letter.isprintable() else " " for letter in request.note).strip()
         if not note or (SIMULATION in note and not self._settings.sandbox):
-            return {}
-        return {name: note[:NOTE_LENGTH_MAX]}
+            return ""
+        return note[:NOTE_LENGTH_MAX]
 
     def _soft_descriptor(self) -> dict[str, str]:
         text = self._settings.soft_descriptor

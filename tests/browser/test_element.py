@@ -142,7 +142,8 @@ def test_offline_is_said_and_nothing_is_sent(page: Page, stage: str, context: Br
     expect(element.locator(".panel")).to_have_text("You are offline. What you see may be out of date.")
     element.get_by_role("button", name="Capture $129.90").click()
     confirm(element, "Capture $129.90")
-    expect(element.locator(".panel").last).to_contain_text("You are offline. Nothing was sent.")
+    expect(element.locator(".panel").last).to_contain_text("Capture: nothing was sent.")
+    expect(element.get_by_text("offline")).to_have_count(1)
     context.set_offline(False)
     expect(element.get_by_text("What you see may be out of date.")).to_be_hidden()
     assert page.evaluate("stage.effects") == 0

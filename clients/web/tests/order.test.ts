@@ -173,6 +173,92 @@ test("the end of an own operation that came late is told as an answer, somebody 
   await vi.waitFor(() => expect(order.notice).toMatchObject({ kind: "changed_by", actor: "ben" }));
 });
 
+/** A service at which a capture was begun, and ends when the test says so; nobody hears the answer. */
+function slowCapture() {
+  const service = { requestId: "", ended: false, payment: true, tell: (_: number) => {} };
+  const at = (second: number) => timestampFromMs(1000 * second);
+  const begun = () => ({ operationId: "op", requestId: service.requestId, action: Action.CAPTURE });
+  const line = (number: number) => ({
+    store: "eu-shop",
+    orderId: "4711",
+    number: BigInt(number),
+    operationId: "op",
+    actor: "anna",
+    time: at(number),
+    type: number === 1 ? EventType.OPERATION_STARTED : EventType.OPERATION_ENDED,
+    statusBefore: PaymentStatus.AUTHORIZED,
+    statusAfter: number === 1 ? PaymentStatus.AUTHORIZED : PaymentStatus.CAPTURED,
+    details: number === 1 ? { request_id: service.requestId } : {},
+  });
+  const rpc: Partial<ServiceImpl<typeof PaymentActions>> = {
+    capturePayment: (request) => {
+      service.requestId = request.requestId;
+      throw lost();
+    },
+    getPayment: () => {
+      if (!service.payment) throw lost();
+      if (!service.requestId) return { payment: held('"1"', { updateTime: at(0) }) };
+      return service.ended
+        ? { payment: held('"3"', { updateTime: at(2), status: PaymentStatus.CAPTURED }) }
+        : { payment: held('"2"', { updateTime: at(1), operationInFlight: begun() }) };
+    },
+    listEvents: () => ({ events: service.requestId ? [line(1), ...(service.ended ? [line(2)] : [])] : [] }),
+    getOperation: () => ({ operation: { ...begun(), state: OperationState.SUCCEEDED } }),
+    async *watchEvents(_, { signal }) {
+      for (;;) {
+        const number = await new Promise<number>((happened, aborted) => {
+          service.tell = happened;
+          signal.addEventListener("abort", aborted);
+        });
+        yield { event: create(EventSchema, line(number)), sequence: BigInt(number) };
+      }
+    },
+  };
+  return Object.assign(service, { rpc });
+}
+
+test("what ends after a reload is told as the answer to whom it was asked by, though it was seen to have begun", async () => {
+  const service = slowCapture();
+  const tab = memory();
+  const before = await open(service.rpc, tab);
+  await before.act(CAPTURE);
+  await vi.waitFor(() => expect(before.payment?.operationInFlight).toBeDefined());
+  before.close();
+  const after = await open(service.rpc, tab);
+  service.ended = true;
+  service.tell(2);
+  await vi.waitFor(() => expect(after.notice).toMatchObject({ kind: "ended", operation: { operationId: "op" } }));
+  expect((await open(service.rpc, tab)).notice).toBeUndefined();
+});
+
+test("what had ended before the page came back is told from the history, without being asked for again", async () => {
+  const service = slowCapture();
+  const tab = memory();
+  const before = await open(service.rpc, tab);
+  await before.act(CAPTURE);
+  before.close();
+  service.ended = true;
+  service.rpc.capturePayment = () => expect.unreachable("asked again");
+  const after = await open(service.rpc, tab);
+  await vi.waitFor(() => expect(after.notice?.kind).toBe("ended"));
+});
+
+test("a history that knows more than the payment waits for it, and has it read again", async () => {
+  const service = slowCapture();
+  const order = await open(service.rpc);
+  service.payment = false;
+  service.ended = true;
+  await order.act(CAPTURE);
+  expect(order.notice?.kind).toBe("no_answer");
+  await vi.waitFor(() => expect(order.error).toBeDefined());
+  expect([order.payment?.status, order.events]).toEqual([PaymentStatus.AUTHORIZED, []]);
+  service.payment = true;
+  order.tick(Date.now() + 6000);
+  await vi.waitFor(() => expect(order.events).toHaveLength(2));
+  expect(order.payment?.status).toBe(PaymentStatus.CAPTURED);
+  await vi.waitFor(() => expect(order.notice?.kind).toBe("ended"));
+});
+
 test("an answer that was overtaken does not bring the past back", async () => {
   const newer = { updateTime: timestampFromMs(2000), status: PaymentStatus.CAPTURED };
   const order = await open({

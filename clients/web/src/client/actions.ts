@@ -1,5 +1,5 @@
 import type { Client } from "@connectrpc/connect";
-import { Action, type Operation, type Payment, type PaymentActions } from "../proto.js";
+import { Action, type Operation, OperationState, type Payment, type PaymentActions } from "../proto.js";
 import { readError } from "./errors.js";
 import type { Intent, RequestIds } from "./request_ids.js";
 
@@ -15,6 +15,13 @@ export interface ActionOptions {
   /** How often to ask, always with the same request id, before giving the question back to the caller. */
   attempts?: number;
 }
+
+const FINAL = new Set([
+  OperationState.SUCCEEDED,
+  OperationState.DECLINED,
+  OperationState.FAILED,
+  OperationState.ALREADY_DONE,
+]);
 
 const TIMEOUT_MS = 60_000;
 const ATTEMPTS = 3;
@@ -32,8 +39,9 @@ export async function ask(
   for (let attempt = 1; ; attempt++) {
     try {
       const result = await send(rpc, action, requestId, options.timeoutMs ?? TIMEOUT_MS);
-      // An operation, whatever its state, is a definite answer to the question whether the request arrived.
-      requestIds.forget(requestId);
+      // An operation, whatever its state, is a definite answer to the question whether the request arrived. One that is bound
+      // to a state is past with it and can begin nothing more: its id is kept until its end, so that a reload knows whose it is.
+      if (action.etag === undefined || isFinal(result.operation)) requestIds.forget(requestId);
       return result;
     } catch (thrown) {
       const error = readError(thrown);
@@ -42,6 +50,11 @@ export async function ask(
     }
     await new Promise((wake) => setTimeout(wake, PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random())));
   }
+}
+
+/** Tell whether an operation has ended; `false` means that the service is still finding out. */
+export function isFinal({ state }: Operation): boolean {
+  return FINAL.has(state);
 }
 
 async function send(

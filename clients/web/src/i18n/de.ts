@@ -86,7 +86,7 @@ export const de: Messages = {
   "error.NO_ANSWER": "{action}: Es kam keine Antwort an. Es kann geschehen sein.",
   "error.NO_ANSWER.then": "Erneut zu fragen wiederholt nur die Frage; nichts geschieht doppelt.",
   "error.UNANSWERED": "{action} wurde {when} verlangt; die Antwort hat diese Seite nie erreicht.",
-  "error.OFFLINE": "Sie sind offline. Es wurde nichts gesendet.",
+  "error.OFFLINE": "{action}: es wurde nichts gesendet.",
   "error.ETAG_MISMATCH":
     "Diese Zahlung hat sich inzwischen geändert, daher geschah nichts. So steht sie jetzt; bitte entscheiden Sie neu.",
   "error.REFUSED": "{action}: Es geschah nichts.",

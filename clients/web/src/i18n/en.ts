@@ -85,7 +85,7 @@ export const en = {
   "error.NO_ANSWER": "{action}: no answer came through. It may have happened.",
   "error.NO_ANSWER.then": "Asking again repeats the question; nothing is done twice.",
   "error.UNANSWERED": "{action} was asked for {when}, and the answer never reached this page.",
-  "error.OFFLINE": "You are offline. Nothing was sent.",
+  "error.OFFLINE": "{action}: nothing was sent.",
   "error.ETAG_MISMATCH":
     "This payment changed in the meantime, so nothing was done. This is how it stands now; please decide anew.",
   "error.REFUSED": "{action}: nothing was done.",

@@ -86,7 +86,7 @@ export const es: Messages = {
   "error.NO_ANSWER": "{action}: no llegó ninguna respuesta. Puede que haya ocurrido.",
   "error.NO_ANSWER.then": "Preguntar de nuevo repite la pregunta; nada se hace dos veces.",
   "error.UNANSWERED": "Se pidió {action} {when} y la respuesta nunca llegó a esta página.",
-  "error.OFFLINE": "No tiene conexión. No se envió nada.",
+  "error.OFFLINE": "{action}: no se envió nada.",
   "error.ETAG_MISMATCH":
     "Este pago cambió entretanto, así que no se hizo nada. Este es su estado actual; decida de nuevo, por favor.",
   "error.REFUSED": "{action}: no se hizo nada.",

@@ -86,7 +86,7 @@ export const fr: Messages = {
   "error.NO_ANSWER": "{action} : aucune réponse n’est arrivée. Cela a pu avoir lieu.",
   "error.NO_ANSWER.then": "Redemander répète la question ; rien n’est fait deux fois.",
   "error.UNANSWERED": "{action} a été demandé {when} et la réponse n’est jamais parvenue à cette page.",
-  "error.OFFLINE": "Vous êtes hors ligne. Rien n’a été envoyé.",
+  "error.OFFLINE": "{action} : rien n’a été envoyé.",
   "error.ETAG_MISMATCH":
     "Ce paiement a changé entre-temps, donc rien n’a été fait. Voici son état actuel ; veuillez décider à nouveau.",
   "error.REFUSED": "{action} : rien n’a été fait.",

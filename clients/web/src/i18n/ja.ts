@@ -85,7 +85,7 @@ export const ja: Messages = {
   "error.NO_ANSWER": "{action}: 応答が届きませんでした。実行された可能性があります。",
   "error.NO_ANSWER.then": "再度問い合わせても同じ質問を繰り返すだけで、二重に実行されることはありません。",
   "error.UNANSWERED": "{action}は{when}に依頼されましたが、応答がこのページに届いていません。",
-  "error.OFFLINE": "オフラインです。何も送信されていません。",
+  "error.OFFLINE": "{action}: 何も送信されていません。",
   "error.ETAG_MISMATCH":
     "この決済はその間に変更されたため、何も行われませんでした。現在の状態を表示しています。改めてご判断ください。",
   "error.REFUSED": "{action}: 何も行われませんでした。",

@@ -1,3 +1,4 @@
+import { isFinal } from "../client/actions.js";
 import type {
   Intent,
   PaymentActionsClient,
@@ -8,18 +9,12 @@ import type {
 } from "../client/index.js";
 import { readError } from "../client/index.js";
 import { millis } from "../i18n/index.js";
-import { Action, type Event, EventType, type Operation, OperationState, type Payment } from "../proto.js";
+import { Action, type Event, EventType, type Payment } from "../proto.js";
+import { History, isEnd } from "./history.js";
 import type { Notice } from "./notice.js";
 
 /** How far what is shown can be trusted to be the present. */
 export type Connection = "connecting" | "live" | "lost" | "offline" | "refused";
-
-const FINAL = new Set([
-  OperationState.SUCCEEDED,
-  OperationState.DECLINED,
-  OperationState.FAILED,
-  OperationState.ALREADY_DONE,
-]);
 
 // The time of the next check moves without an event when a check shows nothing new; so it is read again once it is past.
 const OVERDUE_MS = 2000;
@@ -35,8 +30,6 @@ const SETTLED_MS = 1000;
  */
 export class Order {
   payment: Payment | undefined;
-  /** Newest last, as the service lists them. */
-  events: Event[] = [];
   error: PaymentActionsError | undefined;
   connection: Connection = "connecting";
   /** What this page has asked for and not heard of yet. */
@@ -45,6 +38,8 @@ export class Order {
 
   /** Whether what is being asked for was seen to have arrived, though its answer may be lost. */
   private arrived = false;
+  private readonly history: History;
+  private opened = false;
   private watch: Watch | undefined;
   private readonly life = new AbortController();
   private loading: Promise<void> | undefined;
@@ -52,13 +47,22 @@ export class Order {
   private loadedAt = 0;
   /** Operations that this page asked for: their news is told as an answer, not as somebody else's doing. */
   private readonly own = new Set<string>();
+  /** The one whose end is being read. */
+  private ending = "";
 
   constructor(
     private readonly client: PaymentActionsClient,
     readonly store: string,
     readonly orderId: string,
     private readonly changed: (order: Order) => void,
-  ) {}
+  ) {
+    this.history = new History(orderId);
+  }
+
+  /** Newest last. */
+  get events(): Event[] {
+    return this.history.shown;
+  }
 
   async open(): Promise<void> {
     this.watch = this.client.watch({
@@ -68,6 +72,7 @@ export class Order {
     });
     await this.load();
     await this.loadHistory();
+    this.opened = true;
     if (!this.life.signal.aborted) this.settleUnanswered();
   }
 
@@ -99,7 +104,7 @@ export class Order {
       this.own.add(operation.operationId);
       this.sending = undefined;
       this.take(payment);
-      this.tell(FINAL.has(operation.state) ? { kind: "ended", operation } : undefined);
+      this.tell(isFinal(operation) ? { kind: "ended", operation } : undefined);
     } catch (thrown) {
       this.sending = undefined;
       this.failed(action, readError(thrown));
@@ -115,7 +120,7 @@ export class Order {
       const { payment, events } = await this.client.refresh(this.store, this.orderId);
       this.sending = undefined;
       this.take(payment);
-      for (const event of events) this.add(event);
+      this.add(events);
       this.tell({ kind: "refreshed", status: payment.status, changed: before?.etag !== payment.etag });
     } catch (thrown) {
       this.sending = undefined;
@@ -136,7 +141,7 @@ export class Order {
       payment?.storeUpdate?.nextAttemptTime,
     ];
     const overdue = due.some((time) => time !== undefined && millis(time) + OVERDUE_MS < now);
-    if (overdue && now - this.loadedAt > RELOAD_PAUSE_MS) void this.load();
+    if ((overdue || this.history.behind) && now - this.loadedAt > RELOAD_PAUSE_MS) void this.load();
     if (this.connection === "lost" && now - this.loadedAt > POLL_MS) void this.load().then(() => this.loadHistory());
   }
 
@@ -147,6 +152,7 @@ export class Order {
       try {
         this.take(await this.client.getPayment(this.store, this.orderId, { signal: this.life.signal }));
         this.error = undefined;
+        this.recogniseInHistory();
       } catch (thrown) {
         if (this.life.signal.aborted) return;
         this.error = readError(thrown);
@@ -159,12 +165,14 @@ export class Order {
     if (this.payment === undefined) return;
     try {
       for await (const page of this.client.history(this.store, this.orderId, { signal: this.life.signal })) {
-        for (const event of page) this.add(event);
+        this.add(page);
         this.update();
       }
     } catch {
       // The history is missing, the actions are not: it is read again when the connection is back.
     }
+    if (this.history.behind) await this.load();
+    this.recogniseInHistory();
   }
 
   /** An answer may have been overtaken by a later one. */
@@ -173,33 +181,46 @@ export class Order {
     if (known && payment.updateTime && millis(payment.updateTime) < millis(known)) return;
     this.payment = payment;
     this.recognise(payment);
+    this.history.showUntil(payment.updateTime);
   }
 
   /** An operation under a request id of ours is the answer to the question whether it arrived. */
   private recognise({ operationInFlight: operation }: Payment): void {
-    if (operation === undefined) return;
-    const kept = this.client.unanswered(this.store, this.orderId);
-    if (!kept.some(({ requestId }) => requestId === operation.requestId)) return;
-    this.own.add(operation.operationId);
-    this.client.forget(operation.requestId);
-    this.arrived = true;
-    if (this.notice?.kind === "no_answer") this.notice = undefined;
+    if (operation !== undefined && this.kept().has(operation.requestId)) this.hasArrived(operation.operationId);
   }
 
-  private add(event: Event): void {
-    if (event.orderId !== this.orderId || this.events.some(({ number }) => number === event.number)) return;
-    this.events = [...this.events, event].sort((one, other) => Number(one.number - other.number));
+  /** The history names the request that began an operation: what this tab asked for is its own after a reload, too. */
+  private recogniseInHistory(): void {
+    if (this.sending !== undefined) return;
+    const { begun, ended } = this.history.begunBy(this.kept());
+    for (const operationId of begun) this.hasArrived(operationId);
+    if (ended !== undefined) void this.tellEnd(ended);
+  }
+
+  private kept(): Set<string> {
+    return new Set(this.client.unanswered(this.store, this.orderId).map(({ requestId }) => requestId));
+  }
+
+  private hasArrived(operationId: string): void {
+    this.own.add(operationId);
+    this.arrived = true;
+    if (this.notice?.kind === "no_answer" || this.notice?.kind === "unanswered") this.notice = undefined;
+  }
+
+  private add(events: readonly Event[]): void {
+    this.history.add(events, this.payment?.updateTime);
   }
 
   private happened(event: Event): void {
     if (event.store !== this.store || event.orderId !== this.orderId) return;
-    this.add(event);
+    this.add([event]);
     void this.load().then(() => this.tellOf(event));
   }
 
   private tellOf(event: Event): void {
-    if (this.own.has(event.operationId) && event.type === EventType.OPERATION_ENDED)
-      void this.tellEnd(event.operationId);
+    // What the payment does not show yet, or had shown when it was opened, is no news.
+    if (!this.opened || !this.history.shows(event)) return;
+    if (this.own.has(event.operationId) && isEnd(event)) void this.tellEnd(event.operationId);
     const moved = event.statusBefore !== event.statusAfter && event.type !== EventType.PAYMENT_SEEN;
     if (!moved || this.sending !== undefined || this.own.has(event.operationId)) return;
     this.tell({ kind: "changed_by", actor: event.actor, status: event.statusAfter });
@@ -207,12 +228,17 @@ export class Order {
 
   /** What was asked for here, and answered late. */
   private async tellEnd(operationId: string): Promise<void> {
-    if (this.sending !== undefined || this.notice?.kind === "ended") return;
+    if (this.sending !== undefined || this.notice?.kind === "ended" || this.ending === operationId) return;
+    this.ending = operationId;
     try {
       const { operation } = await this.client.rpc.getOperation({ store: this.store, operationId });
-      if (operation !== undefined && FINAL.has(operation.state)) this.tell({ kind: "ended", operation });
+      if (operation === undefined || !isFinal(operation)) return;
+      this.client.forget(operation.requestId);
+      this.tell({ kind: "ended", operation });
     } catch {
       // The history shows it all the same.
+    } finally {
+      this.ending = "";
     }
   }
 
@@ -254,7 +280,7 @@ export class Order {
   /** Take up what this tab had asked for before it was reloaded. */
   private settleUnanswered(): void {
     const kept = this.client.unanswered(this.store, this.orderId).at(-1);
-    if (kept === undefined || this.payment === undefined) return;
+    if (kept === undefined || this.payment === undefined || this.arrived) return;
     const { requestId: _, keptSince, ...intent } = kept;
     if (intent.etag !== undefined && intent.etag !== this.payment.etag) {
       // Bound to a state that is past, it can start nothing any more: asking only tells what became of it.
@@ -267,16 +293,4 @@ export class Order {
   private update(): void {
     if (!this.life.signal.aborted) this.changed(this);
   }
-}
-
-/** Return the action of every operation in a history; an event names its operation only. */
-export function actionsOf(events: Event[], inFlight: Operation | undefined): Map<string, Action> {
-  const actions = new Map<string, Action>();
-  for (const { operationId, details, message } of events) {
-    const word = details["action"] ?? /^[A-Z]+/.exec(message)?.[0] ?? "";
-    const action = Action[word as keyof typeof Action];
-    if (operationId && action !== undefined) actions.set(operationId, action);
-  }
-  if (inFlight) actions.set(inFlight.operationId, inFlight.action);
-  return actions;
 }

@@ -1,6 +1,6 @@
 import { html, nothing } from "lit";
 import { fromDecimal } from "../money.js";
-import { actionsOf } from "../order/order.js";
+import { actionsOf } from "../order/history.js";
 import { Action, type Event, EventType, type Payment } from "../proto.js";
 import { statusChip } from "./status_chip.js";
 import { type Drawn, quoted, type View } from "./view.js";

@@ -1,7 +1,8 @@
 export { LANGUAGES, millis, Translator } from "../i18n/index.js";
 export { compare, fromDecimal, isZero, toDecimal } from "../money.js";
+export { actionsOf } from "../order/history.js";
 export type { Notice } from "../order/notice.js";
-export { actionsOf, type Connection, Order } from "../order/order.js";
+export { type Connection, Order } from "../order/order.js";
 export { actionsBar, unavailableActions } from "./actions_bar.js";
 export { ConfirmDialog, type Confirmed } from "./confirm_dialog.js";
 export { history } from "./history.js";

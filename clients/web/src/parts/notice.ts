@@ -83,7 +83,8 @@ function told(view: View, payment: Payment, shown: Notice): Told {
       const key = t.known(`error.${shown.error.reason}`, "error.REFUSED");
       const lostLook = shown.error.reason === "NO_ANSWER" && shown.action === Action.REFRESH;
       const text = t.text(lostLook ? "error.load" : key, { action: actionWord(t, shown.action), method });
-      return { tone: "bad", text, said: shown.error.message };
+      // That nothing was sent is said by this page, not by the service: it has no words of its own.
+      return { tone: "bad", text, said: shown.error.reason === "OFFLINE" ? "" : shown.error.message };
     }
   }
 }

@@ -25,6 +25,18 @@ CLICK_UNTIL_USABLE = """async () => {
 }"""
 
 
+# Keeps what the overview and the menu say needs attention, whenever something was drawn.
+RECORD_COUNTS = """() => {
+    window.counts = [];
+    const number = (selector) => document.querySelector(selector)?.textContent.trim() ?? "0";
+    const look = () => {
+        counts.push({ tile: number(".tile strong"), menu: number("nav .count") });
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+
+
 @pytest.fixture(scope="module")
 def orders(shops):
     """Many authorized orders that the service knows, and of which no news is under way."""
@@ -118,8 +130,43 @@ def test_axe_finds_nothing_on_any_page(orders, console, path, theme):
 def test_narrow_and_in_german_it_can_still_be_read(orders, console):
     page = console("/payments/eu-shop/2", locale="de-DE")
     page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator("payment-actions .history")).to_contain_text("Erstmals gesehen")
+    expect(page.locator(".course")).to_contain_text("Dienst")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
     shoot(page, "console-order-narrow-german")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_overview_and_the_menu_count_alike_at_every_moment(shops, front, console):
+    page = console("/")
+    expect(page.locator(".tile").first).to_be_visible()
+    page.evaluate(RECORD_COUNTS)
+    order = front.order("78.00")
+    shop = shops.shops[order.store]
+    shop.send("POST", "faults", kind="500", count=0, method="PUT", path=f"/api/orders/{order.order_id}/payment_status")
+    front.client.capture(order.store, order.order_id)
+    expect(page.get_by_role("link", name="Attention 1")).to_be_visible(timeout=30_000)
+    expect(page.locator(".tile").first).to_contain_text("1 need attention")
+    shoot(page, "console-overview-attention", full=False)
+    shop.send("DELETE", "faults")
+    expect(page.get_by_role("link", name="Attention", exact=True)).to_be_visible(timeout=45_000)
+    assert {one["tile"] == one["menu"] for one in page.evaluate("counts")} == {True}
+
+
+def test_newer_changes_are_announced_beside_the_title_and_cover_nothing(shops, front, orders, console):
+    quiet(shops)
+    page = console("/payments?store=eu-shop")
+    expect(page.get_by_role("row").nth(5)).to_be_visible()
+    first = page.get_by_role("row").nth(1).bounding_box()
+    order = front.order("79.00")
+    front.client.get_payment(order.store, order.order_id)
+    newer = page.get_by_role("button", name=re.compile("newer change"))
+    expect(newer).to_be_visible()
+    shoot(page, "console-payments-newer", full=False)
+    assert page.get_by_role("row").nth(1).bounding_box() == first
+    assert newer.bounding_box()["y"] + newer.bounding_box()["height"] <= page.get_by_role("grid").bounding_box()["y"]
+    newer.click()
+    expect(page.get_by_role("row").filter(has_text="79.00")).to_be_visible()
 
 
 def test_a_changed_payment_changes_in_the_list_of_somebody_else(front, orders, console):

@@ -13,8 +13,10 @@ export interface Context {
   readonly texts: Texts;
   readonly runs: RunStore;
   readonly actor: string;
-  /** The stores and counts as last read: what the store filters and the menu's number are made of. */
+  /** All stores as last read: what the store filters, the menu's number and the overview are made of, so that they agree. */
   readonly overview: GetOverviewResponse | null;
+  /** Of how many days it was read. */
+  readonly overviewDays: number;
   /** What the lists have read lately: an order's page shows it until its own answer is there. */
   readonly seen: Map<string, Payment>;
   go(route: Route, how?: "push" | "replace"): void;

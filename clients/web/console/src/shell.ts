@@ -22,7 +22,7 @@ export interface Beginning {
 }
 
 const OVERVIEW_SECONDS = 30;
-const EVENT_MILLISECONDS = 2_000;
+const EVENT_MILLISECONDS = 1_500;
 
 export class ConsoleShell extends LitElement {
   static override properties = {
@@ -164,6 +164,7 @@ export class ConsoleShell extends LitElement {
     const from = this.route;
     this.route = route;
     void loadPage(route.page);
+    if (route.page === "overview" && this.context?.overviewDays !== route.days) void this.#readOverview();
     if (!samePage(from, route)) void this.#arrive();
   }
 
@@ -204,6 +205,7 @@ export class ConsoleShell extends LitElement {
       runs,
       actor: this.settings.actor,
       overview: this.context?.overview ?? null,
+      overviewDays: this.context?.overviewDays ?? 0,
       seen: this.#seen,
       go: (route, how = "push") => this.#go(route, how),
     };
@@ -214,7 +216,7 @@ export class ConsoleShell extends LitElement {
     if (this.context !== null) live.start(this.context.client, read?.lastSequence);
   }
 
-  /** The menu's number follows what happens; many events in a row are one reason to ask. */
+  /** The overview and the menu's number follow what happens; many events in a row are one reason to ask. */
   #readOverviewSoon(): void {
     if (this.#timer !== 0) return;
     this.#timer = window.setTimeout(() => {
@@ -226,15 +228,22 @@ export class ConsoleShell extends LitElement {
   async #readOverview(): Promise<GetOverviewResponse | undefined> {
     const { context } = this;
     if (context === null) return undefined;
+    const days = this.#days;
     try {
-      const overview = await context.client.rpc.getOverview({ days: 1 });
-      if (this.context !== null) this.context = { ...this.context, overview };
+      const overview = await context.client.rpc.getOverview({ days });
+      const wanted = days === this.#days || this.context?.overviewDays !== this.#days;
+      if (this.context !== null && wanted) this.context = { ...this.context, overview, overviewDays: days };
       this.failure = false;
       return overview;
     } catch {
       this.failure = true;
       return undefined;
     }
+  }
+
+  /** As many days as the page shows; the menu and the filters ask for none. */
+  get #days(): number {
+    return this.route.page === "overview" ? this.route.days : 1;
   }
 
   #connectionChanged(live: Live): void {

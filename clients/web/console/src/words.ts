@@ -31,6 +31,12 @@ export function eventWord(texts: Texts, type: EventType): string {
   return word(texts, "event", EventType[type], "event.other");
 }
 
+/** Who: the service's own names are words, a caller's name is a name. */
+export function actorWord(texts: Texts, actor: string): string {
+  const key = `actor.${actor}`;
+  return key in english ? texts.t(key as Key) : actor;
+}
+
 const STATUS_TONES: Partial<Record<PaymentStatus, Tone>> = {
   [PaymentStatus.AUTHORIZED]: "accent",
   [PaymentStatus.PARTIALLY_CAPTURED]: "accent",

@@ -1,3 +1,4 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { PaymentStatus } from "@payment-actions/web/proto";
 import { describe, expect, test } from "vitest";
 import { EVERY_PAYMENT, mayFit } from "../src/filters.js";
@@ -82,6 +83,34 @@ describe("the selection", () => {
   });
 });
 
+/** A list in pages of two, the last changed first, whose payments change while it is read. */
+function changing(ids: readonly string[], apart = 1000) {
+  const times = new Map<string, number>();
+  let changes = 0;
+  const touch = (id: string): void => {
+    changes += 1;
+    if (id !== "") times.set(id, NOW + changes * apart);
+  };
+  ids.toReversed().forEach(touch);
+  const service = {
+    asked: (): void => undefined,
+    touch,
+    client: clientOf({
+      listPayments: ({ pageToken }) => {
+        const before = pageToken === "" ? Number.POSITIVE_INFINITY : Number(pageToken);
+        const rest = [...times].filter(([, time]) => time < before).toSorted(([, one], [, other]) => other - one);
+        const page = rest.slice(0, 2);
+        service.asked();
+        return {
+          payments: page.map(([id, time]) => payment(id, { updateTime: timestampFromMs(time) })),
+          nextPageToken: rest.length > 2 ? String(page.at(-1)?.[1]) : "",
+        };
+      },
+    }),
+  };
+  return service;
+}
+
 describe("the loader", () => {
   test("reads page after page, one at a time, with the same request but for its token", async () => {
     const asked: string[] = [];
@@ -130,6 +159,53 @@ describe("the loader", () => {
     });
     expect(read).toBe(PaymentStatus.REFUNDED);
     expect(loader.rows.at(0)?.status).toBe(PaymentStatus.REFUNDED);
+  });
+
+  test("does not call the list complete while changes have moved rows to where it had read before", async () => {
+    const service = changing(["1", "2", "3", "4"]);
+    const loader = new Loader(service.client, EVERY_PAYMENT, () => undefined);
+    await loader.more();
+    service.touch("3"); // From the second page to the front of the first.
+    loader.rows.changed({ store: "eu-shop", orderId: "3" });
+    await loader.more();
+    expect([loader.complete, loader.all, loader.rows.count]).toEqual([true, false, 3]);
+  });
+
+  test("finds everything that matches, though rows move while it pages", async () => {
+    const service = changing(["1", "2", "3", "4", "5", "6"]);
+    const moves = ["4", "6", "", "2"];
+    service.asked = () => service.touch(moves.shift() ?? "");
+    const loader = new Loader(service.client, EVERY_PAYMENT, () => undefined);
+    await loader.everything(100, () => undefined);
+    expect([...loader.rows.keys()].toSorted()).toEqual([1, 2, 3, 4, 5, 6].map((id) => `eu-shop/${id}`));
+  });
+
+  test("reads no further than to what changed before it began, and stops where changes never end", async () => {
+    const old = changing(["1", "2", "3", "4", "5", "6"], 3_600_000);
+    let asked = 0;
+    old.asked = () => {
+      asked += 1;
+    };
+    await new Loader(old.client, EVERY_PAYMENT, () => undefined).everything(100, () => undefined);
+    expect(asked).toBe(3 + 1);
+
+    const restless = changing(["1", "2"]);
+    let next = 3;
+    restless.asked = () => {
+      restless.touch(String(next++));
+      expect(next).toBeLessThan(100);
+    };
+    const loader = new Loader(restless.client, EVERY_PAYMENT, () => undefined);
+    await loader.everything(1000, () => undefined);
+    expect(loader.rows.count).toBeGreaterThan(2);
+  });
+
+  test("takes note that a change it heard of does not belong into the list, once the list was read without it", async () => {
+    const service = changing(["1", "2"]);
+    const loader = new Loader(service.client, EVERY_PAYMENT, () => undefined);
+    loader.rows.changed({ store: "eu-shop", orderId: "99" });
+    await loader.everything(100, () => undefined);
+    expect(loader.all).toBe(true);
   });
 
   test("turns days into times once for the whole list", () => {

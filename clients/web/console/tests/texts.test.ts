@@ -1,11 +1,13 @@
+import { LANGUAGES as SECTION } from "@payment-actions/web/i18n";
 import { describe, expect, test } from "vitest";
 import { german } from "../src/i18n/de.js";
 import { english } from "../src/i18n/en.js";
 import { spanish } from "../src/i18n/es.js";
 import { french } from "../src/i18n/fr.js";
 import { japanese } from "../src/i18n/ja.js";
-import { chosenLanguage, loadTexts, Texts } from "../src/i18n/texts.js";
+import { chosenLanguage, type Language, loadTexts, Texts } from "../src/i18n/texts.js";
 import { fromDecimal } from "../src/money.js";
+import { actorWord } from "../src/words.js";
 
 const LANGUAGES = { german, french, japanese, spanish };
 
@@ -21,6 +23,14 @@ describe.each(Object.entries(LANGUAGES))("%s", (_, catalogue) => {
       expect([key, placeholders(catalogue[key as keyof typeof english])]).toEqual([key, placeholders(text)]);
     }
   });
+});
+
+test.each(Object.keys(SECTION))("%s names who did something as the section that shops embed does", async (language) => {
+  const section = Object.entries(SECTION[language] ?? {}).filter(([key]) => key.startsWith("actor."));
+  const texts = await loadTexts(language as Language, language);
+  expect(section.length).toBeGreaterThan(5);
+  for (const [key, word] of section) expect(actorWord(texts, key.slice("actor.".length))).toBe(word);
+  expect(actorWord(texts, "anna@shop.example")).toBe("anna@shop.example");
 });
 
 describe("texts", () => {

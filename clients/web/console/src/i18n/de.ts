@@ -293,4 +293,12 @@ export const german: Catalogue = {
   "events.sequence": "Folge",
   "events.before": "Bis zur Folge {sequence}",
   "events.log": "Ereignisse, die neuesten zuerst",
+
+  "actor.gateway": "Zahlungsdienst",
+  "actor.notification": "Benachrichtigung",
+  "actor.recovery": "Wiederaufnahme",
+  "actor.schedule": "Zeitplan",
+  "actor.service": "Dienst",
+  "actor.store": "Shop",
+  "actor.anonymous": "Jemand",
 };

@@ -291,6 +291,14 @@ export const english = {
   "events.sequence": "Sequence",
   "events.before": "Up to sequence {sequence}",
   "events.log": "Events, the newest first",
+
+  "actor.gateway": "Gateway",
+  "actor.notification": "Notification",
+  "actor.recovery": "Recovery",
+  "actor.schedule": "Schedule",
+  "actor.service": "Service",
+  "actor.store": "Shop",
+  "actor.anonymous": "Somebody",
 } as const;
 
 export type Key = keyof typeof english;

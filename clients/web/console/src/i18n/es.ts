@@ -287,4 +287,12 @@ export const spanish: Catalogue = {
   "events.sequence": "Secuencia",
   "events.before": "Hasta la secuencia {sequence}",
   "events.log": "Eventos, los más recientes primero",
+
+  "actor.gateway": "Pasarela",
+  "actor.notification": "Notificación",
+  "actor.recovery": "Recuperación",
+  "actor.schedule": "Programación",
+  "actor.service": "Servicio",
+  "actor.store": "Tienda",
+  "actor.anonymous": "Alguien",
 };

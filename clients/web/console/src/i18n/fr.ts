@@ -295,4 +295,12 @@ export const french: Catalogue = {
   "events.sequence": "Séquence",
   "events.before": "Jusqu’à la séquence {sequence}",
   "events.log": "Événements, les plus récents d’abord",
+
+  "actor.gateway": "Passerelle",
+  "actor.notification": "Notification",
+  "actor.recovery": "Reprise",
+  "actor.schedule": "Planification",
+  "actor.service": "Service",
+  "actor.store": "Boutique",
+  "actor.anonymous": "Quelqu’un",
 };

@@ -277,4 +277,12 @@ export const japanese: Catalogue = {
   "events.sequence": "連番",
   "events.before": "連番 {sequence} まで",
   "events.log": "イベント（新しい順）",
+
+  "actor.gateway": "決済サービス",
+  "actor.notification": "通知",
+  "actor.recovery": "復旧処理",
+  "actor.schedule": "スケジュール",
+  "actor.service": "サービス",
+  "actor.store": "ショップ",
+  "actor.anonymous": "匿名",
 };

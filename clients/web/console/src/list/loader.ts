@@ -4,12 +4,18 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type PaymentActionsClient, readError } from "@payment-actions/web/client";
 import { type ListPaymentsRequest, ListPaymentsRequestSchema, type Payment } from "@payment-actions/web/proto";
+import { milliseconds } from "../charts/course.js";
 import { OVERDUE_SECONDS, type PaymentsFilter } from "../filters.js";
 import { type Key, keyOf, Rows } from "./rows.js";
 
 export const PAGE_SIZE = 200;
 const FIRST_PAGE_SIZE = 50;
 const READ_AGAIN_MAX = 4;
+const LOADING_MILLISECONDS = 30;
+/** How often the front is read anew until nothing new is found there; more often, and it would never come to an end. */
+const PASSES_MAX = 5;
+/** The clocks of the service's replicas differ by less. */
+const CLOCKS_MILLISECONDS = 60_000;
 
 /** The request of a filter. Times are taken once: all pages of a list must be asked for alike. */
 export function listRequest(filter: PaymentsFilter, now: number): ListPaymentsRequest {
@@ -39,6 +45,8 @@ export class Loader {
   readonly #stop = new AbortController();
   #token = "";
   #reading = 0;
+  /** When the payment changed that stood at the front when it was last read, in milliseconds since 1970. */
+  #newest = 0;
 
   constructor(client: PaymentActionsClient, filter: PaymentsFilter, changed: (payments: readonly Payment[]) => void) {
     this.#client = client;
@@ -50,6 +58,11 @@ export class Loader {
     this.#stop.abort();
   }
 
+  /** Whether every payment that matches is there, as far as is known: what changes while it pages has moved to the front. */
+  get all(): boolean {
+    return this.complete && this.rows.unlistedCount === 0;
+  }
+
   /** Reads the next page, if there is one and none is on its way. */
   async more(): Promise<void> {
     if (this.loading || this.complete || this.#stop.signal.aborted) return;
@@ -58,7 +71,7 @@ export class Loader {
       const pageSize = this.#token === "" ? FIRST_PAGE_SIZE : PAGE_SIZE;
       const request = { ...this.#request, pageSize, pageToken: this.#token };
       const answer = await this.#client.rpc.listPayments(request, { signal: this.#stop.signal });
-      this.rows.append(answer.payments);
+      this.#take(answer.payments);
       this.#token = answer.nextPageToken;
       this.complete = this.#token === "";
       this.failure = "";
@@ -70,6 +83,46 @@ export class Loader {
       this.failure = readError(error).message;
       this.#changed([]);
     }
+  }
+
+  /** Reads all that match, or `countMax`: the pages that are left, then the front again, until nothing new is found there. */
+  async everything(countMax: number, progress: () => void): Promise<void> {
+    while (!this.complete && this.rows.count < countMax && !this.#stop.signal.aborted) {
+      if (this.loading) await new Promise((resolve) => setTimeout(resolve, LOADING_MILLISECONDS));
+      else await this.more();
+      if (this.failure !== "") throw new Error(this.failure);
+      progress();
+    }
+    try {
+      for (let pass = 0; pass < PASSES_MAX && this.rows.count < countMax; pass += 1) {
+        if (!(await this.#readFront(countMax))) return;
+        progress();
+      }
+    } catch (error) {
+      if (!this.#stop.signal.aborted) throw error;
+    }
+  }
+
+  /** Reads from the front to where nothing can have moved since it was read before. Returns whether something was new. */
+  async #readFront(countMax: number): Promise<boolean> {
+    const before = this.rows.count;
+    const heard = this.rows.unlisted();
+    const since = this.#newest - CLOCKS_MILLISECONDS;
+    for (let pageToken = ""; this.rows.count < countMax; ) {
+      const request = { ...this.#request, pageSize: PAGE_SIZE, pageToken };
+      const answer = await this.#client.rpc.listPayments(request, { signal: this.#stop.signal });
+      this.#take(answer.payments);
+      pageToken = answer.nextPageToken;
+      if (pageToken === "" || changedAt(answer.payments.at(-1)) < since) break;
+    }
+    if (this.rows.count > before) return true;
+    this.rows.unmatched(heard);
+    return false;
+  }
+
+  #take(page: readonly Payment[]): void {
+    this.rows.append(page);
+    this.#newest = Math.max(this.#newest, changedAt(page[0]));
   }
 
   /** Reads those of the given places anew that changed: what nobody sees is read when it is scrolled to. */
@@ -94,6 +147,10 @@ export class Loader {
     }
     next();
   }
+}
+
+function changedAt(payment: Payment | undefined): number {
+  return milliseconds(payment?.updateTime) ?? 0;
 }
 
 /** The key of a payment for what is kept by key. */

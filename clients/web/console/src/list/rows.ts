@@ -35,6 +35,15 @@ export class Rows {
     return this.#unlisted.size;
   }
 
+  unlisted(): readonly string[] {
+    return [...this.#unlisted];
+  }
+
+  /** Takes note that these, which were thought to belong into the list, do not: it was read, and they are not in it. */
+  unmatched(keys: readonly string[]): void {
+    for (const key of keys) this.#unlisted.delete(key);
+  }
+
   at(place: number): Payment | undefined {
     return this.#rows[place];
   }

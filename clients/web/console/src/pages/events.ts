@@ -6,7 +6,7 @@ import { repeat } from "lit/directives/repeat.js";
 import { ALL_EVENT_TYPES, type EventsFilter, eventsQuery } from "../filters.js";
 import { eventsBetween } from "../live.js";
 import { hrefOf, type Route } from "../routing.js";
-import { badge, eventTone, eventWord, statusBadge } from "../words.js";
+import { actorWord, badge, eventTone, eventWord, statusBadge } from "../words.js";
 import { Page } from "./page.js";
 import { storeSelect } from "./payments_filters.js";
 
@@ -168,7 +168,7 @@ export class EventsPage extends Page<"events"> {
       <td><a href=${hrefOf({ page: "order", store: event.store, orderId: event.orderId })}>${event.orderId}</a><div class="quiet small">${event.store}</div></td>
       <td>${badge(eventWord(texts, event.type), eventTone(event.type))}<div class="small break">${event.message}</div></td>
       <td class="nowrap">${event.statusBefore === event.statusAfter ? html`<span class="quiet small">=</span> ` : nothing}${statusBadge(texts, event.statusAfter)}</td>
-      <td class="break">${event.actor}</td>
+      <td class="break">${actorWord(texts, event.actor)}</td>
       <td class="number"><a class="quiet" href=${hrefOf(here)}>${String(event.sequence)}</a></td>
     </tr>`;
   }

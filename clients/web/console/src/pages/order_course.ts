@@ -4,7 +4,7 @@ import { type Event, type Payment, PaymentStatus } from "@payment-actions/web/pr
 import { html, nothing, type TemplateResult } from "lit";
 import { courseOf, type Station } from "../charts/course.js";
 import type { Texts } from "../i18n/texts.js";
-import { actionWord, eventTone, eventWord, statusTone, statusWord } from "../words.js";
+import { actionWord, actorWord, eventTone, eventWord, statusTone, statusWord } from "../words.js";
 
 const DOTS_MAX = 6;
 
@@ -20,7 +20,7 @@ function one(texts: Texts, payment: Payment, station: Station, next: Station | u
       <div class="what">${name(texts, payment, station)}</div>
       ${station.amount === undefined || station.status === PaymentStatus.DECLINED ? nothing : html`<div>${texts.money(station.amount)}</div>`}
       <div class="quiet small"><time title=${texts.relative(station.time)}>${texts.dateTime(station.time)}</time></div>
-      ${station.event === undefined ? nothing : html`<div class="quiet small break">${station.event.actor}</div>`}
+      ${station.event === undefined ? nothing : html`<div class="quiet small break">${actorWord(texts, station.event.actor)}</div>`}
       ${between(texts, station.between)}
     </li>
   `;

@@ -4,7 +4,16 @@ import { CaptureMode, type Event, type Operation, type Payment, StoreUpdateState
 import { html, nothing, type TemplateResult } from "lit";
 import type { ChainState } from "../chain.js";
 import type { Texts } from "../i18n/texts.js";
-import { actionWord, badge, eventTone, eventWord, operationTone, operationWord, statusBadge } from "../words.js";
+import {
+  actionWord,
+  actorWord,
+  badge,
+  eventTone,
+  eventWord,
+  operationTone,
+  operationWord,
+  statusBadge,
+} from "../words.js";
 
 const COPIED_MILLISECONDS = 1_500;
 const HASH_SHOWN = 10;
@@ -41,7 +50,7 @@ export function operationList(texts: Texts, operations: readonly Operation[]): T
   return html`<ul class="bare">${operations.map(
     (operation) => html`<li class="reference">
       <div><strong>${actionWord(texts, operation.action)}</strong> ${texts.money(operation.amount)}
-        <div class="quiet small">${operation.actor}, ${texts.dateTime(operation.createTime)}, ${texts.t("order.attempts", { count: operation.attempts })}</div>
+        <div class="quiet small">${actorWord(texts, operation.actor)}, ${texts.dateTime(operation.createTime)}, ${texts.t("order.attempts", { count: operation.attempts })}</div>
         ${operation.reasonCode || operation.message ? html`<div class="small break">${[operation.reasonCode, operation.message].filter(Boolean).join(": ")}</div>` : nothing}
         ${operation.note === "" ? nothing : html`<div class="small break">“${operation.note}”</div>`}
       </div>
@@ -90,7 +99,7 @@ export function recordTable(texts: Texts, events: readonly Event[]): TemplateRes
       <tbody>${events.toReversed().map(
         (event) => html`<tr>
           <td class="nowrap quiet">${texts.clock(event.time)}</td>
-          <td class="break">${event.actor}</td>
+          <td class="break">${actorWord(texts, event.actor)}</td>
           <td>${badge(eventWord(texts, event.type), eventTone(event.type))}
             <div class="small break">${event.message}</div>
             ${noteOf(event) !== "" ? html`<div class="small break">“${noteOf(event)}”</div>` : nothing}</td>

@@ -1,7 +1,7 @@
 /** What moved, what waits, what runs out soon. */
 
 import { type Event, EventType, type GetOverviewResponse } from "@payment-actions/web/proto";
-import { html, nothing, type TemplateResult } from "lit";
+import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { byCurrency, countChart, dailyChart, dailyTable, legend } from "../charts/daily.js";
 import { dayPlus, daysUpTo } from "../charts/scale.js";
 import { sums } from "../money.js";
@@ -33,7 +33,13 @@ export class OverviewPage extends Page<"overview"> {
 
   protected arrived(from: OverviewRoute | undefined): void {
     if (from?.store !== this.route.store) this.overview = null;
-    void this.#read();
+    if (this.route.store !== "") void this.#read();
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    super.willUpdate(changed);
+    const { overview, overviewDays } = this.context;
+    if (this.route.store === "" && overviewDays === this.route.days) this.overview = overview;
   }
 
   override connectedCallback(): void {
@@ -49,9 +55,9 @@ export class OverviewPage extends Page<"overview"> {
 
   readonly #resized = (): void => this.requestUpdate();
 
-  /** Many events in a row are one reason to read anew. */
+  /** Many events in a row are one reason to read anew. All stores are read by the frame, for its menu shows them, too. */
   protected override heard(_event: Event): void {
-    if (this.#timer !== 0) return;
+    if (this.#timer !== 0 || this.route.store === "") return;
     this.#timer = window.setTimeout(() => {
       this.#timer = 0;
       void this.#read();

@@ -69,7 +69,7 @@ export class PaymentsPage extends Page<"payments"> {
     const { filter } = this.route;
     return html`
       <div class="page list-page">
-        <div class="page-head"><h1 tabindex="-1">${texts.t("payments.title")}</h1></div>
+        <div class="page-head"><h1 tabindex="-1">${texts.t("payments.title")}</h1>${this.#newer()}</div>
         ${filterBar(texts, overview?.stores ?? [], filter, (changed) =>
           this.context.go({ page: "payments", filter: { ...filter, ...changed } }, "replace"),
         )}
@@ -78,17 +78,26 @@ export class PaymentsPage extends Page<"payments"> {
     `;
   }
 
+  /** Beside the title, where it covers no row and moves none. */
+  #newer(): TemplateResult {
+    const count = this.#loader?.rows.unlistedCount ?? 0;
+    const { texts } = this.context;
+    return html`<span class="end" role="status">${
+      count > 0
+        ? html`<button class="pill primary" @click=${() => this.#reload()}>${texts.t("payments.newer", { count })}</button>`
+        : nothing
+    }</span>`;
+  }
+
   #grid(): TemplateResult {
     const { texts } = this.context;
     const loader = this.#loader;
     const count = loader?.rows.count ?? 0;
-    const newer = loader?.rows.unlistedCount ?? 0;
     return html`
       <div class="card flush grid-frame">
-        ${newer > 0 ? html`<button class="pill primary" @click=${() => this.#reload()}>${texts.t("payments.newer", { count: newer })}</button>` : nothing}
         <div class="grid-scroll" @scroll=${this.#scrolled}>
           <div role="grid" aria-label=${texts.t("payments.grid")} aria-describedby="grid-keys" aria-multiselectable="true"
-            aria-rowcount=${loader?.complete ? count + 1 : -1} aria-busy=${loader?.loading ? "true" : "false"}>
+            aria-rowcount=${loader?.all ? count + 1 : -1} aria-busy=${loader?.loading ? "true" : "false"}>
             ${gridHead(texts, { all: count > 0 && this.selection.size >= count, some: this.selection.size > 0, toggle: () => this.#toggleAll() })}
             <div class="grid-body" role="rowgroup" .style=${`height:${count * ROW}px`} @keydown=${this.#key}>${this.#rows()}</div>
           </div>
@@ -137,7 +146,7 @@ export class PaymentsPage extends Page<"payments"> {
     const { texts } = this.context;
     const loader = this.#loader;
     const count = loader?.rows.count ?? 0;
-    if (loader?.complete) return texts.t("payments.complete", { count });
+    if (loader?.all) return texts.t("payments.complete", { count });
     return loader?.loading && count === 0 ? texts.t("common.loading") : texts.t("payments.loaded", { count });
   }
 
@@ -152,7 +161,7 @@ export class PaymentsPage extends Page<"payments"> {
             >${texts.t("payments.bulk", { action: actionWord(texts, action) })}</button>`,
         )}
         ${
-          this.#loader?.complete
+          this.#loader?.all
             ? nothing
             : html`<button class="plain" ?disabled=${this.selecting} @click=${() => void this.#selectMatching()}>${texts.t("payments.selectMatching")}</button>`
         }
@@ -325,15 +334,12 @@ export class PaymentsPage extends Page<"payments"> {
     const loader = this.#loader;
     if (loader === null) return;
     this.selecting = true;
-    await this.attempt(async () => {
-      while (!loader.complete && loader.rows.count < RUN_MAX && loader === this.#loader) {
-        if (loader.loading) await new Promise((resolve) => setTimeout(resolve, 30));
-        else await loader.more();
-        if (loader.failure !== "") throw new Error(loader.failure);
-        this.selection = this.selection.with(loader.rows.keys());
-      }
-    });
-    this.selection = new Selection([...loader.rows.keys()].slice(0, RUN_MAX));
+    await this.attempt(() =>
+      loader.everything(RUN_MAX, () => {
+        if (loader === this.#loader) this.selection = this.selection.with(loader.rows.keys());
+      }),
+    );
+    if (loader === this.#loader) this.selection = new Selection([...loader.rows.keys()].slice(0, RUN_MAX));
     this.selecting = false;
   }
 

@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[2]
 WEB = ROOT / "clients" / "web"
 
 
-@pytest.fixture(scope="session")
+# Of a module, not of the session: while Playwright runs, its thread has an event loop, and no asynchronous test can run
+# there.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     try:
         path = executable()

@@ -192,6 +192,23 @@ async def test_blind_gateways_result_among_others_alike_is_not_guessed(tmp_path)
 
 
 @in_virtual_time
+async def test_blind_gateways_void_of_the_rest_is_not_guessed_once_what_was_collected_is_returned(tmp_path):
+    parts = ActionCapability(timedelta(0), lookup=False, partial=True)
+    async with world(tmp_path, capabilities=replace(blind(), capture=parts, refund=parts), partial=True) as here:
+        here.authorized()
+        await here.capture(amount_minor=4_000)
+        here.gateway.pend_next(Action.VOID)
+        result = await here.void()
+        here.gateway.finish(result.operation.reference)
+        here.gateway.console(Action.REFUND, "1", 4_000)
+        await asyncio.sleep(MINUTE)
+        assert (await here.view()).payment.status is PaymentStatus.REFUNDED
+        operation = await here.operation(result)
+        assert operation.state is OperationState.NEEDS_REVIEW
+        assert "still reserved" in operation.message
+
+
+@in_virtual_time
 async def test_blind_gateways_refusal_of_a_repeat_is_no_decline_while_money_moved(tmp_path):
     capabilities = replace(blind(), refund=ActionCapability(timedelta(days=1), lookup=False, partial=True))
     async with world(tmp_path, capabilities=capabilities, partial=True) as here:

@@ -104,8 +104,8 @@ class Attempts:
             return pending._replace(state=OperationState.SUCCEEDED)
         if snapshot.under_way is not None:
             return pending
-        if _moved_since(now_true, operation):
-            return pending._replace(state=OperationState.NEEDS_REVIEW, message=_CANNOT_TELL)
+        if hidden := _hidden(now_true, operation):
+            return pending._replace(state=OperationState.NEEDS_REVIEW, message=hidden)
         return pending._replace(
             state=OperationState.DECLINED, message="The gateway works on it no more, and nothing came of it."
         )
@@ -144,8 +144,8 @@ class Attempts:
         if snapshot.under_way is operation.action and not first:
             return told._replace(state=OperationState.UNKNOWN)  # Perhaps our own earlier attempt: wait for its result.
         blind = not store.gateway.capabilities.of(operation.action).lookup
-        if blind and not first and _moved_since(now_true, operation):
-            return told._replace(state=OperationState.NEEDS_REVIEW, message=_CANNOT_TELL)
+        if blind and not first and (hidden := _hidden(now_true, operation)):
+            return told._replace(state=OperationState.NEEDS_REVIEW, message=hidden)
         return told
 
     async def look(self, store: Store, payment: Payment, cause: Cause) -> tuple[Verdict, Snapshot, Payment]:
@@ -186,15 +186,23 @@ class Attempts:
         return Outcome(OperationState.UNKNOWN, message="The gateway gave no answer that tells whether it happened.")
 
 
-_CANNOT_TELL: Final = (
+_OTHER_AMOUNT: Final = (
     "Another amount than this one was moved meanwhile, and the gateway cannot say whether this one is part of it."
+    " Look there, then resolve it."
+)
+_RETURNED: Final = (
+    "Collected money was returned meanwhile, and the gateway cannot say whether the rest is still reserved."
     " Look there, then resolve it."
 )
 
 
-def _moved_since(payment: Payment, operation: Operation) -> bool:
-    """Tell whether anything of the operation's kind was done since it began."""
-    return payment.done_minor(operation.action) != operation.base_minor
+def _hidden(payment: Payment, operation: Operation) -> str:
+    """Return why nobody can see whether ``operation`` was done, which ``payment`` does not show; empty if one can."""
+    if operation.action is not Action.VOID:
+        return _OTHER_AMOUNT if payment.done_minor(operation.action) != operation.base_minor else ""
+    # Once some of it was returned, a status does not say any more what became of the part that was never collected.
+    part = payment.captured_minor + operation.amount_minor <= payment.authorized_minor
+    return _RETURNED if part and payment.refunded_minor else ""
 
 
 def gateway_request(payment: Payment, operation: Operation) -> GatewayRequest:

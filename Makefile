@@ -66,6 +66,7 @@ lint: proto ## Check style, types, import layers and the contract.
 
 # TESTS=path is about Python's tests: whoever narrows them has not asked for the web's.
 test: lint web $(if $(filter tests,$(TESTS)),web-check) ## Check everything: lint, the web's checks, then all tests. TESTS=path narrows it.
+	@PYTHONPATH=tests $(BIN)/python -m support.chromium
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 bench: $(VENV)/ready ## Measure, as ratios to yardsticks: docs/performance.md. QUICK=1, GROWTH=1 or MINUTES=n: one part of it.

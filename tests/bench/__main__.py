@@ -20,7 +20,7 @@ from support.postgres import Postgres
 UNARIES = ("reads", "captures", "refunds", "refreshes")
 WORKLOADS = (*UNARIES, "lone captures", "notifications", "RunActions", "WatchEvents")
 SETUPS = {"sqlite": 1, "postgresql": 1, "postgresql2": 2}  # Name -> processes of the service.
-RATE_MAX = 1_500  # Of captures: so many orders are put into the database for each second of load.
+RATE_MAX = 3_000  # Of captures: so many orders are put into the database for each second of load.
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -66,7 +66,7 @@ def test_a_grown_database_has_five_events_a_payment():
 
 async def test_a_loaded_database_is_measured_and_its_history_is_whole(tmp_path):
     patterns = loader.patterns(tmp_path)
-    population = loader.grown(3_000)
+    population = loader.grown(12_000)  # Enough to capture, however quick the machine.
     url = f"sqlite:///{tmp_path}/service.db"
     await loader.fill(url, patterns, population)
     await loaded_histories_are_whole(url, population)

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from support.chromium import ARGUMENTS, ChromiumMissing, executable
+
+expect.set_options(timeout=15_000)  # On two cores that others share, a page takes its time.
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "clients" / "web"

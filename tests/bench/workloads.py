@@ -181,6 +181,8 @@ class Notifier:
 
     async def call(self) -> None:
         """Send one."""
+        while self._idle and self._idle[-1].transport.is_closing():  # The server ends what was idle for seconds.
+            self._idle.pop()
         connection = self._idle.pop() if self._idle else await self._connect()
         body = f"{next(self._ids)} {next(self._orders)}".encode()
         status = await connection.post(f"/notifications/{STORE}", body)

@@ -242,3 +242,20 @@ async def test_own_events_are_heard_at_once(replicas):
     replicas[0].on_events = heard.extend
     await see(replicas[0])
     assert [event.sequence for event in heard] == [1]
+
+
+async def test_counter_of_events_is_the_last_thing_that_a_group_locks(one, postgres):
+    """Whoever held it while waiting for a payment could be waited for by that payment's holder: a deadlock."""
+    first, last = PaymentKey("shop", "a"), PaymentKey("shop", "z")
+    for key in (first, last):
+        await see(one, key.order_id)
+    async with postgres.connection() as other:
+        await other.execute("BEGIN; SELECT 1 FROM payments WHERE order_id = 'z' FOR UPDATE")
+        group = asyncio.gather(
+            one.change(first, counting), one.change(last, lambda work: work.reschedule(NOW + SECOND, 7))
+        )
+        await asyncio.sleep(0.5)
+        assert not group.done()
+        await other.execute("SELECT 1 FROM event_counter FOR UPDATE NOWAIT; COMMIT")
+        await group
+    assert (await one.record(last)).payment.refreshes == 7

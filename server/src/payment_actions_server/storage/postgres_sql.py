@@ -53,6 +53,8 @@ _IN_FLIGHT: Final = ", ".join(f"'{state}'" for state in sorted(IN_FLIGHT))
 
 # One statement, and so one transaction: all of what the bodies left of payments that nobody else changed, or nothing.
 # A parameter is an array of a table's rows, all its columns in their order. Foreign keys are checked at its end.
+# ``counted`` asks for all of ``held`` and ``begun``: the counter is the last thing that is locked, or two replicas could
+# wait for one another (PostgreSQL would run the changes of payments that have no events after it).
 # ``refused`` makes it fail, by a cast that cannot succeed, where an operation to be saved is in flight no more.
 WRITE: Final = f"""
     WITH changed AS (
@@ -67,6 +69,7 @@ WRITE: Final = f"""
     ), begun AS (
         INSERT INTO operations SELECT w.* FROM unnest($3::operations[]) w
         WHERE {_HELD}
+        RETURNING operation_id
     ), settled AS (
         UPDATE operations o SET {_assignments(OPERATION_CHANGES, "w")}
         FROM unnest($4::operations[]) w
@@ -86,6 +89,7 @@ WRITE: Final = f"""
     ), counted AS (
         UPDATE event_counter SET last_sequence = last_sequence + (SELECT count(*) FROM happened)
         WHERE id = 1 AND EXISTS (SELECT FROM happened)
+        AND (SELECT count(*) FROM held) + (SELECT count(*) FROM begun) > 0
         RETURNING last_sequence
     ), appended AS (
         INSERT INTO events (sequence, {columns(EVENT)})

@@ -53,8 +53,8 @@ _IN_FLIGHT: Final = ", ".join(f"'{state}'" for state in sorted(IN_FLIGHT))
 
 # One statement, and so one transaction: all of what the bodies left of payments that nobody else changed, or nothing.
 # A parameter is an array of a table's rows, all its columns in their order. Foreign keys are checked at its end.
-# ``counted`` asks for all of ``held`` and ``begun``: the counter is the last thing that is locked, or two replicas could
-# wait for one another (PostgreSQL would run the changes of payments that have no events after it).
+# ``counted`` asks for all of ``held`` and ``begun``: the counter is the last thing that is locked. Otherwise payments
+# without events could be locked after it, and two replicas wait for one another.
 # ``refused`` makes it fail, by a cast that cannot succeed, where an operation to be saved is in flight no more.
 WRITE: Final = f"""
     WITH changed AS (

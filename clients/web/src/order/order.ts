@@ -245,7 +245,8 @@ export class Order {
   private connected(state: WatchState): void {
     const before = this.connection;
     if (state.name === "live") this.connection = "live";
-    else if (state.name === "waiting") this.connection = navigator.onLine === false ? "offline" : "lost";
+    else if (navigator.onLine === false && state.name !== "stopped") this.connection = "offline";
+    else if (state.name === "waiting") this.connection = "lost";
     else if (state.name === "stopped" && state.error) this.connection = "refused";
     else if (before === "lost" || before === "offline") void this.readAgain();
     if (state.name === "live" && !(state.resumed && this.payment)) void this.load().then(() => this.loadHistory());
@@ -259,6 +260,7 @@ export class Order {
     // Behind a proxy that passes questions on and no streams, the service is there and news is not: that stays said.
     await new Promise((settled) => setTimeout(settled, SETTLED_MS));
     if (this.error !== undefined || this.watch?.state.name !== "connecting" || this.connection !== "lost") return;
+    if (navigator.onLine === false) return;
     this.connection = "connecting";
     this.update();
   }

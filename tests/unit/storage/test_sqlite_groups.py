@@ -9,7 +9,7 @@ import pytest
 from support.records import KEY, NOW, all_events, counting, history, see, seeing
 
 from payment_actions_server.domain.payment import PaymentKey
-from payment_actions_server.storage import StorageUnavailable
+from payment_actions_server.storage import RuleBroken, StorageUnavailable
 
 
 class Watched:
@@ -96,6 +96,14 @@ async def test_changes_of_one_payment_that_arrive_together_follow_one_another(st
     await add(storage, "1")
     await asyncio.gather(*(storage.change(PaymentKey("shop", "1"), reschedule) for _ in range(5)))
     assert (await storage.record(PaymentKey("shop", "1"))).payment.refreshes == 5
+
+
+async def test_write_that_the_driver_cannot_pass_on_takes_nothing_of_the_others_in_its_group(storage):
+    refused, _ = await asyncio.gather(
+        storage.add_notification("shop", "half a character: \ud800", NOW, ""), add(storage, "1"), return_exceptions=True
+    )
+    assert isinstance(refused, RuleBroken)
+    assert await known(storage, "1")
 
 
 async def test_failed_commit_is_told_to_all_and_nothing_holds(storage, writer):

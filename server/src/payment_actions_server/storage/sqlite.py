@@ -109,7 +109,7 @@ class SqliteStorage(Queries):
         return self._open_reader().execute(numbered(sql), arguments).fetchall()
 
     async def _execute(self, sql: str, *arguments: Any) -> int:
-        touched: int = await self._next_group(_Execution(numbered(sql), arguments, _future()))
+        touched: int = await self._next_group(_Execution(Statement(numbered(sql), arguments, 1, ""), _future()))
         return touched
 
     def _any_of(self, placeholder: str) -> str:
@@ -185,7 +185,7 @@ class SqliteStorage(Queries):
         done, works = _Done([], [], []), []
         for wanted in group:
             if isinstance(wanted, _Execution):
-                done.values.append((wanted, self._writer.execute(wanted.sql, wanted.arguments).rowcount))
+                done.values.append((wanted, wanted.statement.run(self._writer)))
                 continue
             work = PaymentWork(wanted.key, self._found(wanted))
             try:
@@ -300,8 +300,7 @@ class _Change(NamedTuple):
 
 
 class _Execution(NamedTuple):
-    sql: str
-    arguments: tuple[Any, ...]
+    statement: Statement
     future: "asyncio.Future[Any]"
 
 

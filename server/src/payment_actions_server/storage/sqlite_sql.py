@@ -52,8 +52,8 @@ class Statement(NamedTuple):
     rows: int
     refusal: str  #: Empty: it may leave rows as they are.
 
-    def run(self, connection: sqlite3.Connection) -> None:
-        """Run it.
+    def run(self, connection: sqlite3.Connection) -> int:
+        """Run it; return how many rows it touched.
 
         :raises Refused: see ``refusal``; or a value that the driver cannot pass on.
         """
@@ -63,6 +63,7 @@ class Statement(NamedTuple):
             raise Refused(str(error)) from error
         if self.refusal and touched != self.rows:
             raise Refused(self.refusal)
+        return touched
 
 
 class _Insert:

@@ -278,6 +278,7 @@ class _Life:
     async def _check_end(self) -> None:
         world, check = self.world, self.world.story.check
         world.auditor.audit("world")
+        self._check_watchers()  # Before time passes: what is asked for below may let something else happen.
         for request_id, certain in self.clients.certain.items():
             begun = world.auditor.by_request.get(request_id)
             check(not (certain and begun), "'nothing happened' is true", f"{request_id} is {begun} all the same")
@@ -286,7 +287,6 @@ class _Life:
         for order_id in self.order_ids:
             if order_id in world.auditor.payments:
                 await self._check_order(order_id)
-        self._check_watchers()
         if world.story.violation is not None:
             raise _Over
 

@@ -8,7 +8,15 @@ from support.virtual_time import in_virtual_time
 from support.world import TOTAL, world
 
 from payment_actions_server.domain.event import EventType
-from payment_actions_server.plugins import Action, OperationState, PaymentStatus, Snapshot, StateConflict
+from payment_actions_server.plugins import (
+    Action,
+    GatewayResult,
+    OperationState,
+    PaymentStatus,
+    ResultState,
+    Snapshot,
+    StateConflict,
+)
 from payment_actions_server.plugins.fakes import (
     LOSE_ANSWER,
     UNAVAILABLE,
@@ -237,6 +245,33 @@ class GivesUpTheRest(InMemoryGateway):
         if request.action is Action.VOID:
             request = replace(request, amount_minor=self._find(request.payment).left_minor(Action.VOID, self._clock()))
         return super()._carry_out(request)
+
+
+class KnowsNoVoids(InMemoryGateway):
+    """A gateway whose voids carry no reference: asked about one, it tells whether any was made."""
+
+    async def look_up(self, request):
+        if request.action is not Action.VOID:
+            return await super().look_up(request)
+        made = [effect for effect in self.effects if effect.action is Action.VOID]
+        return GatewayResult(state=ResultState.SUCCEEDED) if made else None
+
+
+@in_virtual_time
+async def test_void_that_was_refused_unseen_is_not_taken_for_the_one_that_somebody_else_made(tmp_path):
+    async with world(tmp_path, partial=True, started=False) as here:
+        here.gateway = KnowsNoVoids(here.clock.now, capabilities=full_capabilities(partial=True))
+        here.engine = here.replica()
+        await here.engine.start()
+        here.authorized()
+        await here.view()
+        here.gateway.console(Action.CAPTURE, "1", 4_000)
+        here.gateway.console(Action.VOID, "1")
+        here.gateway.faults.inject("snapshot", UNAVAILABLE)
+        result = await here.void()
+        await asyncio.sleep(60)
+        assert (await here.operation(result)).state is OperationState.DECLINED
+        assert await here.status() is PaymentStatus.CAPTURED
 
 
 @pytest.mark.parametrize("found", ["at once", "by recovery", "though it cannot be asked at first"])

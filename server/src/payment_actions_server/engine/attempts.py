@@ -132,11 +132,13 @@ class Attempts:
         self, store: Store, payment: Payment, operation: Operation, conflict: StateConflict, *, first: bool
     ) -> Outcome:
         """The gateway refused because of the payment's state: follow its truth and end the operation by it."""
+        told = Outcome(OperationState.DECLINED, reason_code=conflict.reason_code, message=str(conflict))
         try:
             verdict, snapshot, now_true = await self.look(store, payment, Cause(actor="gateway", details={}))
         except Exception as error:  # noqa: BLE001 - refused, but we cannot see why: ask again later
-            return self._unknown(operation, error)
-        told = Outcome(OperationState.DECLINED, reason_code=conflict.reason_code, message=str(conflict))
+            unknown = self._unknown(operation, error)
+            # The only attempt was refused, that is certain; a later look could not tell it from another's void.
+            return told if first and operation.action is Action.VOID else unknown
         if verdict is Verdict.CONTRADICTION and not first:
             return told._replace(state=OperationState.NEEDS_REVIEW)
         if now_true.shows_done(operation):

@@ -70,7 +70,7 @@ def history():
             sequence=10 * number,
         )
         previous_hash = line.sealed_hash()
-        lines.append(mapping.event(replace(line, hash=previous_hash)))
+        lines.append(pb.Event(**mapping.event(replace(line, hash=previous_hash))))
     return lines
 
 

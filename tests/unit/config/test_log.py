@@ -16,11 +16,11 @@ SECRETS = ("tell-nobody", "-----BEGIN KEY-----\nMIIEvQ==\n-----END KEY-----", "a
 @pytest.fixture
 def lines():
     """Set logging up anew; return what reads its lines."""
-    stream = io.StringIO()
+    stream = io.TextIOWrapper(io.BytesIO())
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     log.configure("info", secrets=SECRETS, stream=stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    yield lambda: [json.loads(line) for line in stream.buffer.getvalue().splitlines()]
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
@@ -88,9 +88,9 @@ def test_a_secret_too_short_to_be_one_does_not_riddle_the_lines(lines):
 
 
 def test_setting_it_up_again_starts_anew(lines):
-    again = io.StringIO()
+    again = io.TextIOWrapper(io.BytesIO())
     log.configure("error", stream=again)
     structlog.get_logger().info("below")
     logging.getLogger("somebody").error("above")
     assert lines() == []
-    assert [json.loads(line)["event"] for line in again.getvalue().splitlines()] == ["above"]
+    assert [json.loads(line)["event"] for line in again.buffer.getvalue().splitlines()] == ["above"]

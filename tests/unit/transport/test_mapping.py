@@ -48,7 +48,7 @@ def test_a_time_of_another_zone_is_the_same_moment():
 
 
 def test_what_is_absent_stays_absent():
-    payment = mapping.payment(view(replace(PAYMENT, authorization_expire_time=None)))
+    payment = pb.Payment(**mapping.payment(view(replace(PAYMENT, authorization_expire_time=None))))
     assert not payment.HasField("authorization_expire_time")
     assert not payment.HasField("operation_in_flight")
     assert not payment.store_update.HasField("next_attempt_time")
@@ -56,22 +56,24 @@ def test_what_is_absent_stays_absent():
 
 def test_an_operation_in_flight_is_shown_with_the_payment():
     flying = replace(OPERATION, state=OperationState.UNKNOWN, next_check_time=NOON)
-    payment = mapping.payment(view(operation=flying))
+    payment = pb.Payment(**mapping.payment(view(operation=flying)))
     assert payment.operation_in_flight.state == pb.OPERATION_STATE_UNKNOWN
     assert payment.operation_in_flight.next_check_time.ToDatetime(UTC) == NOON
 
 
 def test_a_refresh_on_offer_has_no_amount():
-    (offer,) = mapping.payment(view(operation=replace(OPERATION, state=OperationState.PENDING))).available_actions
+    (offer,) = pb.Payment(
+        **mapping.payment(view(operation=replace(OPERATION, state=OperationState.PENDING)))
+    ).available_actions
     assert offer.action == pb.ACTION_REFRESH
     assert not offer.HasField("amount")
 
 
 def test_an_order_of_another_method_names_no_gateway():
-    assert mapping.payment(view(replace(PAYMENT, ours=False))).gateway == ""
+    assert pb.Payment(**mapping.payment(view(replace(PAYMENT, ours=False)))).gateway == ""
 
 
 def test_every_field_of_a_payment_is_filled_from_somewhere():
     full = replace(PAYMENT, reason_code="r", anomaly="a", next_refresh_time=NOON)
-    payment = mapping.payment(view(full, replace(OPERATION, state=OperationState.UNKNOWN)))
+    payment = pb.Payment(**mapping.payment(view(full, replace(OPERATION, state=OperationState.UNKNOWN))))
     assert {field.name for field, _ in payment.ListFields()} == set(pb.Payment.DESCRIPTOR.fields_by_name)

@@ -244,14 +244,15 @@ def _status_message(payment: Payment, action: Action) -> str:
 
 def _order_bars_capture(payment: Payment, terms: Terms) -> str | None:
     """Return why an order that changed since it was authorized cannot be captured, or None when it can."""
-    total = format_amount(payment.order_total_minor, payment.currency_code)
     if not terms.partial_capture and payment.order_total_minor != payment.authorized_minor:
+        total = format_amount(payment.order_total_minor, payment.currency_code)
         authorized = format_amount(payment.authorized_minor, payment.currency_code)
         return (
             f"The order's total is {total}, but {authorized} is authorized, and only the whole order amount can be"
             " captured. Void this order and have the customer place it again."
         )
     if _capturable(payment) == 0:
+        total = format_amount(payment.order_total_minor, payment.currency_code)
         captured = format_amount(payment.captured_minor, payment.currency_code)
         return f"The order's total is {total} and {captured} is captured already. Void what is left."
     return None

@@ -46,9 +46,11 @@ _SCALES: Final = {code: (10**exponent, 10 ** (9 - exponent)) for code, exponent 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-# What fills a message within a message: its fields. A message would be made, then copied in, which takes twice as long;
-# the stubs know nothing of it.
-_Fields: TypeAlias = Any
+Fields: TypeAlias = Any
+"""What fills a message within a message: its fields, by their names.
+
+A message would be made, then copied in, which takes twice as long; the stubs know nothing of it.
+"""
 
 
 def money(amount_minor: int, currency_code: str) -> Money:
@@ -56,7 +58,7 @@ def money(amount_minor: int, currency_code: str) -> Money:
     return Money(**_money(amount_minor, currency_code))
 
 
-def _money(amount_minor: int, currency_code: str) -> _Fields:
+def _money(amount_minor: int, currency_code: str) -> Fields:
     minor_per_unit, nanos_per_minor = _SCALES[currency_code]
     units, rest = divmod(abs(amount_minor), minor_per_unit)
     sign = -1 if amount_minor < 0 else 1
@@ -76,7 +78,7 @@ def timestamp(time: datetime | None) -> Timestamp | None:
     return None if time is None else Timestamp(**_timestamp(time))
 
 
-def _timestamp(time: datetime | None) -> _Fields:
+def _timestamp(time: datetime | None) -> Fields:
     if time is None:
         return None
     since = time - _EPOCH  # Integers all the way; `datetime.timestamp` is a float.
@@ -88,45 +90,41 @@ def moment(time: Timestamp) -> datetime:
     return _EPOCH + timedelta(seconds=time.seconds, microseconds=time.nanos // 1000)
 
 
-def payment(view: PaymentView) -> pb.Payment:
-    """Return one reading of a payment."""
+def payment(view: PaymentView) -> Fields:
+    """Return one reading of a payment, for a `pb.Payment`."""
     record = view.payment
     currency = record.currency_code
-    method: _Fields = {"code": record.method_code, "display_name": record.method_name}
-    references: list[_Fields] = [{"role": role, "value": value} for role, value in record.references]
-    return pb.Payment(
-        store=record.store,
-        order_id=record.order_id,
-        order_number=record.order_number,
-        payment_method=method,
-        gateway=record.gateway if record.ours else "",
-        capture_mode=CAPTURE_MODES[view.capture_mode] if view.capture_mode else pb.CAPTURE_MODE_UNSPECIFIED,
-        status=STATUSES[record.status],
-        order_total=_money(record.order_total_minor, currency),
-        authorized_amount=_money(record.authorized_minor, currency),
-        captured_amount=_money(record.captured_minor, currency),
-        refunded_amount=_money(record.refunded_minor, currency),
-        operation_in_flight=_operation(view.operation) if view.operation else None,
-        available_actions=[_available(offer) for offer in view.decision.offers],
-        unavailable_actions=[_unavailable(refusal) for refusal in view.decision.refusals],
-        gateway_references=references,
-        authorization_expire_time=_timestamp(record.authorization_expire_time),
-        store_update=_store_update(view.store_update),
-        reason_code=record.reason_code,
-        anomaly=record.anomaly,
-        next_refresh_time=_timestamp(record.next_refresh_time),
-        create_time=_timestamp(record.create_time),
-        update_time=_timestamp(record.update_time),
-        etag=record.etag,
-    )
+    method: Fields = {"code": record.method_code, "display_name": record.method_name}
+    references: list[Fields] = [{"role": role, "value": value} for role, value in record.references]
+    return {
+        "store": record.store,
+        "order_id": record.order_id,
+        "order_number": record.order_number,
+        "payment_method": method,
+        "gateway": record.gateway if record.ours else "",
+        "capture_mode": CAPTURE_MODES[view.capture_mode] if view.capture_mode else pb.CAPTURE_MODE_UNSPECIFIED,
+        "status": STATUSES[record.status],
+        "order_total": _money(record.order_total_minor, currency),
+        "authorized_amount": _money(record.authorized_minor, currency),
+        "captured_amount": _money(record.captured_minor, currency),
+        "refunded_amount": _money(record.refunded_minor, currency),
+        "operation_in_flight": operation(view.operation) if view.operation else None,
+        "available_actions": [available(offer) for offer in view.decision.offers],
+        "unavailable_actions": [_unavailable(refusal) for refusal in view.decision.refusals],
+        "gateway_references": references,
+        "authorization_expire_time": _timestamp(record.authorization_expire_time),
+        "store_update": _store_update(view.store_update),
+        "reason_code": record.reason_code,
+        "anomaly": record.anomaly,
+        "next_refresh_time": _timestamp(record.next_refresh_time),
+        "create_time": _timestamp(record.create_time),
+        "update_time": _timestamp(record.update_time),
+        "etag": record.etag,
+    }
 
 
-def available(offer: Offer) -> pb.AvailableAction:
-    """Return an action that may be called."""
-    return pb.AvailableAction(**_available(offer))
-
-
-def _available(offer: Offer) -> _Fields:
+def available(offer: Offer) -> Fields:
+    """Return an action that may be called, for a `pb.AvailableAction`."""
     moves = offer.action is not Action.REFRESH
     return {
         "action": ACTIONS[offer.action],
@@ -136,7 +134,7 @@ def _available(offer: Offer) -> _Fields:
     }
 
 
-def _unavailable(refusal: Refusal) -> _Fields:
+def _unavailable(refusal: Refusal) -> Fields:
     return {
         "action": ACTIONS[refusal.action],
         "reason": REASONS[refusal.reason],
@@ -145,7 +143,7 @@ def _unavailable(refusal: Refusal) -> _Fields:
     }
 
 
-def _store_update(update: StoreUpdate) -> _Fields:
+def _store_update(update: StoreUpdate) -> Fields:
     return {
         "state": STORE_UPDATE_STATES[update.state],
         "platform_status": update.platform_status,
@@ -155,12 +153,8 @@ def _store_update(update: StoreUpdate) -> _Fields:
     }
 
 
-def operation(record: Operation) -> pb.Operation:
-    """Return an operation as it is now."""
-    return pb.Operation(**_operation(record))
-
-
-def _operation(record: Operation) -> _Fields:
+def operation(record: Operation) -> Fields:
+    """Return an operation as it is now, for a `pb.Operation`."""
     return {
         "operation_id": record.operation_id,
         "store": record.store,
@@ -182,24 +176,24 @@ def _operation(record: Operation) -> _Fields:
     }
 
 
-def event(line: Event) -> pb.Event:
-    """Return one line of a payment's history."""
-    return pb.Event(
-        sequence=line.sequence,
-        store=line.store,
-        order_id=line.order_id,
-        number=line.number,
-        type=EVENT_TYPES[line.type],
-        time=_timestamp(line.time),
-        actor=line.actor,
-        operation_id=line.operation_id,
-        status_before=STATUSES[line.status_before] if line.status_before else pb.PAYMENT_STATUS_UNSPECIFIED,
-        status_after=STATUSES[line.status_after],
-        message=line.message,
-        details=dict(line.details),
-        hash=line.hash,
-        previous_hash=line.previous_hash,
-    )
+def event(line: Event) -> Fields:
+    """Return one line of a payment's history, for a `pb.Event`."""
+    return {
+        "sequence": line.sequence,
+        "store": line.store,
+        "order_id": line.order_id,
+        "number": line.number,
+        "type": EVENT_TYPES[line.type],
+        "time": _timestamp(line.time),
+        "actor": line.actor,
+        "operation_id": line.operation_id,
+        "status_before": STATUSES[line.status_before] if line.status_before else pb.PAYMENT_STATUS_UNSPECIFIED,
+        "status_after": STATUSES[line.status_after],
+        "message": line.message,
+        "details": dict(line.details),
+        "hash": line.hash,
+        "previous_hash": line.previous_hash,
+    }
 
 
 def overview(view: Overview) -> pb.GetOverviewResponse:

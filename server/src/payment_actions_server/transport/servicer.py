@@ -164,29 +164,25 @@ class Servicer:
         outcomes: asyncio.Queue[pb.RunActionsResponse],
     ) -> None:
         for index, item in items:  # Shared by all workers: each takes the next one that nobody has taken.
-            outcome = pb.RunActionsResponse(index=index, store=item.store, order_id=item.order_id, action=item.action)
             try:
-                await self._run_item(item, validate_only, actor, outcome)
+                outcome = await self._run_item(item, validate_only, actor)
             except (Exception, asyncio.CancelledError) as error:  # An item's boundary: one that fails stops no other.
                 status = self._boundary.status_of(error, "RunActions")
                 if status is None:
                     raise
-                outcome.error.CopyFrom(status)
-            await outcomes.put(outcome)
+                outcome = {"error": status}
+            named: dict[str, Any] = {"store": item.store, "order_id": item.order_id, "action": item.action}
+            await outcomes.put(pb.RunActionsResponse(index=index, **named, **outcome))
 
-    async def _run_item(
-        self, item: pb.ActionItem, validate_only: bool, actor: str, outcome: pb.RunActionsResponse
-    ) -> None:
+    async def _run_item(self, item: pb.ActionItem, validate_only: bool, actor: str) -> dict[str, mapping.Fields]:
         action = mapping.ACTION_OF[item.action]
         if validate_only:
             offer, view = await self._engine.preview(_action_request(item, action, actor))
-            outcome.preview.CopyFrom(mapping.available(offer))
-        elif action is Action.REFRESH:
+            return {"preview": mapping.available(offer), "payment": mapping.payment(view)}
+        if action is Action.REFRESH:
             view, _ = await self._engine.refresh(item.store, item.order_id, actor)
-        else:
-            operation, view = await self._engine.run_action(_action_request(item, action, actor))
-            outcome.operation.CopyFrom(mapping.operation(operation))
-        outcome.payment.CopyFrom(mapping.payment(view))
+            return {"payment": mapping.payment(view)}
+        return _answer(await self._engine.run_action(_action_request(item, action, actor)))
 
 
 def _action_request(request: Any, action: Action, actor: str) -> ActionRequest:
@@ -204,7 +200,7 @@ def _action_request(request: Any, action: Action, actor: str) -> ActionRequest:
     )
 
 
-def _answer(result: ActionResult) -> dict[str, Any]:
+def _answer(result: ActionResult) -> dict[str, mapping.Fields]:
     return {"operation": mapping.operation(result.operation), "payment": mapping.payment(result.view)}
 
 

@@ -35,6 +35,8 @@ MOVING = (Action.CAPTURE, Action.VOID, Action.REFUND)
 class Silence:
     """Hooks of no plugin."""
 
+    reviewing = False
+
     def review(self, request: Any) -> None:
         return None
 

@@ -40,6 +40,7 @@ class RecordingHooks:
 
     events: list[Event] = field(default_factory=list)
     objection: Callable[[ReviewRequest], tuple[str, str] | None] = lambda request: None
+    reviewing = True
 
     def review(self, request: ReviewRequest) -> tuple[str, str] | None:
         return self.objection(request)

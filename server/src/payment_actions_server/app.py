@@ -267,6 +267,7 @@ class _Hooks:
     def __init__(self, plugins: Plugins, metrics: Metrics) -> None:
         self._plugins = plugins
         self._metrics = metrics
+        self.reviewing = plugins.reviewing
 
     def review(self, request: ReviewRequest) -> tuple[str, str] | None:
         return self._plugins.review(request)

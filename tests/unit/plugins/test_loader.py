@@ -211,6 +211,11 @@ def test_action_that_no_policy_objects_to_is_let_be():
     assert policy.asked == 1
 
 
+def test_a_say_has_whoever_brings_a_policy():
+    assert not Plugins.of().reviewing
+    assert Plugins.of(Refuses(None)).reviewing
+
+
 def test_refusal_names_its_plugin():
     class Lenient(Refuses):
         pass
@@ -251,6 +256,7 @@ def test_policy_of_a_plugin_with_broken_adapters_does_not_lapse():
 
     plugins = Plugins.of(HalfBroken("no"))
     assert "no key" in plugins.found[0].error
+    assert plugins.reviewing
     assert plugins.review(REQUEST) == ("HalfBroken", "no")
 
 

@@ -109,6 +109,11 @@ class Plugins:
         """Return modules or objects that implement hooks as the plugins, for tests and for embedding."""
         return cls(_Candidate(_info_of_object(plugin), partial(_itself, plugin)) for plugin in plugins)
 
+    @property
+    def reviewing(self) -> bool:
+        """Tell whether any plugin reviews actions."""
+        return bool(self._reviews)
+
     def review(self, request: ReviewRequest) -> tuple[str, str] | None:
         """Return the first refusal as (plugin name, why), or None when no plugin objects.
 

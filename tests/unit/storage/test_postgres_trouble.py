@@ -93,6 +93,16 @@ async def test_connections_cut_while_idle_are_noticed_by_nobody(storage, postgre
     assert len(await history(storage)) == 4
 
 
+async def test_replica_older_than_the_schema_reads_on_and_changes_nothing(opened, postgres_server):
+    database = PostgresDatabase(postgres_server.url(postgres_server.create_database()))  # Others keep their tables.
+    storage = await opened(database)
+    await see(storage)
+    await database.run("ALTER TABLE payments ADD COLUMN of_a_later_version text NOT NULL DEFAULT ''")
+    with pytest.raises(StorageUnavailable):
+        await storage.change(KEY, counting)
+    assert (await storage.record(KEY)).payment.version == len(await history(storage)) == 1
+
+
 @pytest.fixture
 async def behind_proxy(opened, postgres):
     async with lossy_proxy(postgres.url) as proxy:

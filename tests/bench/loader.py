@@ -13,6 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -22,6 +23,7 @@ from bench.processes import service
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions.v1.payment_actions_pb2_grpc import PaymentActionsStub
 from payment_actions_server.domain.event import GENESIS
+from payment_actions_server.engine.totals import Totals
 from payment_actions_server.storage import open_storage
 from payment_actions_server.storage.rows import EVENT, to_event
 
@@ -252,6 +254,17 @@ async def fill(url: str, made: dict[Life, Pattern], population: Population) -> N
         _fill_sqlite(url.removeprefix("sqlite:///"), made, population)
     else:
         await _fill_postgres(url, made, population)
+    await _count(url)
+
+
+async def _count(url: str) -> None:
+    """Add up what moved, as the service does in the background: it would have kept up with these events."""
+    storage = open_storage(url)
+    await storage.start()
+    totals = Totals(SimpleNamespace(storage=storage))  # type: ignore[arg-type]  # All of a context that it needs.
+    while await totals._count_some():
+        pass
+    await storage.aclose()
 
 
 def _fill_sqlite(path: str, made: dict[Life, Pattern], population: Population) -> None:

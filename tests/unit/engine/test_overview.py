@@ -127,6 +127,29 @@ async def test_what_was_kept_and_what_came_since_make_the_same_sum(tmp_path, mon
 
 
 @in_virtual_time
+async def test_a_long_count_leaves_nine_tenths_of_the_time_to_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(totals, "CHUNK", 2)
+    async with world(tmp_path, started=False) as here:
+        here.authorized()
+        await here.capture()
+        movements, clock = here.storage.movements, asyncio.get_running_loop().time
+
+        async def slow(after, up_to):
+            await asyncio.sleep(1)
+            return await movements(after, up_to)
+
+        monkeypatch.setattr(here.storage, "movements", slow)
+        started = clock()
+        assert await here.engine._totals.keep()
+        assert clock() - started == pytest.approx(10)
+        while await here.engine._totals.keep():
+            pass
+        started = clock()
+        assert not await here.engine._totals.keep()
+        assert clock() == started, "whoever has counted all need not rest"
+
+
+@in_virtual_time
 async def test_replicas_that_count_at_once_and_die_in_between_count_nothing_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(totals, "CHUNK", 4)
     async with world(tmp_path, started=False) as here:

@@ -4,6 +4,7 @@ The events are the one truthful source: money that the gateway's console or the 
 are counted once, in the background, into one row a day; whoever asks adds the few that came since.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
@@ -20,6 +21,9 @@ CHUNKS_MAX: Final = 10
 
 SECONDS: Final = 15.0
 """How often the background counts."""
+
+REST: Final = 9
+"""How many times as long as a round took it rests while there is more: a first count of millions holds up nobody."""
 
 MONEY: Final = ("authorized", "captured", "refunded")
 _STATUS: Final = "status"
@@ -75,7 +79,16 @@ class Totals:
         return Counted(days, position)
 
     async def keep(self) -> bool:
-        """Count some of the events that are not counted yet; return whether there are more.
+        """Count some of the events that are not counted yet; return, after a rest, whether there are more."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        more = await self._count_some()
+        if more:
+            await asyncio.sleep(REST * (clock() - started))
+        return more
+
+    async def _count_some(self) -> bool:
+        """Count the next events; return whether there are more.
 
         Each row that is written says all of its day up to its sequence, and is written before the next one begins:
         dying in between leaves what was counted right.

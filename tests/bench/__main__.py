@@ -176,7 +176,7 @@ async def main() -> None:
                 concurrencies or [64],
             )
         elif chosen.what == "growth":
-            await bench.growth(chosen.setups or ("sqlite",))
+            await bench.growth(chosen.setups or ("sqlite", "postgresql"))
         else:
             await bench.memory((chosen.setups or ("sqlite",))[0])
 

@@ -91,14 +91,16 @@ def _at_least(says: str, value: float, bound: float) -> Target:
 
 def _replicas(results: list[Result]) -> list[Target]:
     ratios = {
-        where(result): result["ratio"]
+        (where(result), result["concurrency"]): result["ratio"]
         for result in results
-        if result["workload"] == "captures" and result["concurrency"] == 64
+        if result["workload"] == "captures"
     }
-    if "PostgreSQL" not in ratios or "PostgreSQL x2" not in ratios:
-        return []
-    one, two = ratios["PostgreSQL"], ratios["PostgreSQL x2"]
-    return [Target("captures, 64 at once, 2 replicas, x echo: more than one serves", two, one, two > one)]
+    pairs = [(n, ratios.get(("PostgreSQL", n)), ratios.get(("PostgreSQL x2", n))) for n in (64, 256)]
+    return [
+        Target(f"captures, {n} at once, 2 replicas, x echo: more than one serves", two, one, two > one)
+        for n, one, two in pairs
+        if one is not None and two is not None
+    ]
 
 
 def growth_targets(result: Result) -> list[Target]:

@@ -400,6 +400,7 @@ async def serve_until_signalled(config: Config) -> None:
         if signalled.is_set():
             # What is durable stays; recovery finishes the rest. Waiting is what was just refused.
             logger.warning("stopped at once")
+            log.flush()
             os._exit(128 + number)
         signalled.set()
 

@@ -5,12 +5,15 @@ does: it is a `SecretStr`, which shows itself to nobody, and where another libra
 a traceback it is struck out.
 """
 
+import asyncio
+import atexit
 import logging
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterable, MutableMapping
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TextIO, TypeAlias, get_args
+from typing import Any, BinaryIO, Final, Literal, TextIO, TypeAlias, get_args
 from urllib.parse import quote
 
 import structlog
@@ -51,7 +54,10 @@ def configure(level: Level = "info", *, secrets: Iterable[str] = (), stream: Tex
         as_text = rendering
     else:
         stamped = _stamped
-        factory, rendering, as_text = structlog.BytesLoggerFactory(file=target.buffer), _json_bytes, _json
+        flush()
+        lines: Any = _Lines(target.buffer)  # It has all of a file that structlog uses.
+        _unwritten[:] = [lines]
+        factory, rendering, as_text = structlog.BytesLoggerFactory(file=lines), _json_bytes, _json
     preparing: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.format_exc_info,
@@ -64,6 +70,53 @@ def configure(level: Level = "info", *, secrets: Iterable[str] = (), stream: Tex
         logger_factory=factory,
     )
     _configure_standard_library(target, number, [*preparing, as_text])
+
+
+class _Lines:
+    """Lines on their way: written together, once in each turn of the event loop.
+
+    A line that cannot be written, for its reader is gone or the disk is full, is lost: it fails no call.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._waiting: list[bytes] = []
+        self._lock = threading.Lock()  # Plugins log from threads of their own.
+        self._asked: asyncio.AbstractEventLoop | None = None
+
+    def write(self, line: bytes) -> None:
+        with self._lock:
+            self._waiting.append(line)
+
+    def flush(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.write_out()
+            return
+        if self._asked is not loop:
+            self._asked = loop
+            loop.call_soon(self.write_out)
+
+    def write_out(self) -> None:
+        with self._lock:
+            self._asked = None
+            text, self._waiting = b"".join(self._waiting), []
+            try:
+                self._file.write(text)
+                self._file.flush()
+            except (OSError, ValueError):
+                return
+
+
+_unwritten: Final[list[_Lines]] = []  # One, once logging is set up.
+
+
+@atexit.register
+def flush() -> None:
+    """Write the lines that wait for the end of the event loop's turn: before an end that lets nothing else run."""
+    for lines in _unwritten:
+        lines.write_out()
 
 
 def _stamped(_logger: Any, _method: str, line: _Line) -> _Line:

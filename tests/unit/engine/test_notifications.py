@@ -9,9 +9,13 @@ from support.world import STORE, world
 
 from payment_actions_server.domain.errors import PlatformUnavailable, StoreNotFound
 from payment_actions_server.domain.event import EventType
-from payment_actions_server.engine import EnginePolicy
+from payment_actions_server.engine import EnginePolicy, StorageUnavailable
 from payment_actions_server.plugins import Action, NotificationKind, NotificationRefused, OperationState, PaymentStatus
 from payment_actions_server.plugins.fakes import HANG, UNAVAILABLE, slow, slow_answer
+
+
+async def out_of_reach(*_asked):
+    raise StorageUnavailable("the database is out of reach")
 
 
 @in_virtual_time
@@ -162,6 +166,54 @@ async def test_notification_that_is_remembered_while_its_order_is_being_recorded
         here.storage.stray_identifiers = strays
         await asyncio.sleep(3)
         assert (await here.events())[-1].type is EventType.NOTIFICATION_IGNORED
+
+
+@in_virtual_time
+async def test_first_sight_that_cannot_ask_what_was_notified_meanwhile_leaves_a_look_to_the_schedule(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        here.gateway.faults.inject("snapshot", slow_answer(lambda: asyncio.sleep(5)))
+        first_sight = asyncio.create_task(here.view())
+        await asyncio.sleep(1)
+        here.gateway.console(Action.CAPTURE, "1")
+        await here.notify(name_order=False)
+        here.storage.stray_identifiers = out_of_reach
+        with pytest.raises(StorageUnavailable):
+            await first_sight
+        await asyncio.sleep(here.policy.lease_seconds + 5)
+        assert await here.status() is PaymentStatus.CAPTURED
+
+
+@in_virtual_time
+async def test_first_sight_that_nobody_was_notified_of_is_followed_by_no_look(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.view()
+        await asyncio.sleep(here.policy.lease_seconds + 60)
+        assert len(here.asked("snapshot")) == 1
+
+
+@in_virtual_time
+async def test_repeat_of_a_notification_that_could_not_look_for_its_order_again_does(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        orders, asked = here.storage.orders_of_references, []
+
+        async def out_of_reach_at_first(*names):
+            asked.append(names)
+            if len(asked) == 2:
+                raise StorageUnavailable("the database is out of reach")
+            return await orders(*names)
+
+        here.storage.orders_of_references = out_of_reach_at_first
+        with pytest.raises(StorageUnavailable):
+            await here.notify(message_id="m", name_order=False)
+        here.storage.stray_identifiers = lambda *_: asyncio.sleep(0, set())
+        await here.view()
+        here.gateway.console(Action.CAPTURE, "1")
+        await here.notify(message_id="m", name_order=False)
+        await asyncio.sleep(3)
+        assert await here.status() is PaymentStatus.CAPTURED
 
 
 @in_virtual_time

@@ -71,7 +71,8 @@ class Notifications:
 
         One that finds no order may be about one whose first sight is under way, and come after its snapshot. So orders
         are looked for again once it is remembered, and a first sight looks at what was remembered once it is recorded:
-        whichever comes last finds the other.
+        whichever comes last finds the other. Should we fail or die before that, a repeat does it: what found no order
+        is not taken for known.
 
         :return: for a repeat: none.
         """
@@ -80,9 +81,10 @@ class Notifications:
             return []
         keys = await self._schedule_all(store_id, notification)
         strays = () if keys else notification.identifiers
-        if not await storage.add_notification(store_id, message_id, now, notification.subject, strays):
-            return []
-        return keys or await self._schedule_all(store_id, notification)
+        new = await storage.add_notification(store_id, message_id, now, notification.subject, strays)
+        if keys:
+            return keys if new else []
+        return await self._schedule_all(store_id, notification)
 
     async def _schedule_all(self, store_id: str, notification: Notification) -> list[PaymentKey]:
         """Say of each payment that it is to be looked at soon; return those that there are."""

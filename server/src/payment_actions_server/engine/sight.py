@@ -94,20 +94,25 @@ class Sight:
     async def _after_strays(self, key: PaymentKey, record: Record) -> Record:
         """Have the order looked at again if it was notified of while nobody knew it; see `Notifications`.
 
+        Until that is known its record says that a look is due soon: should we fail or die, the schedule looks.
+
         How long a first sight takes is bounded by its calls, and replicas' clocks differ: a lease covers both.
         """
         payment, storage = record.payment, self._context.storage
         assert payment is not None
         since = payment.create_time - timedelta(seconds=self._context.policy.lease_seconds)
         strays = await storage.stray_identifiers(key.store, since)
-        if strays.isdisjoint(reference.value for reference in payment.references):
-            return record
+        notified = not strays.isdisjoint(reference.value for reference in payment.references)
 
-        def look_soon(work: PaymentWork) -> Record:
-            work.reschedule(self._context.clock.now(), 0)
+        def plan(work: PaymentWork) -> Record:
+            now_known = work.known()
+            if notified:
+                work.reschedule(self._context.clock.now(), 0)
+            elif now_known.next_refresh_time == payment.next_refresh_time:  # Else somebody has asked for a look since.
+                work.reschedule(self._ledger.next_look(replace(now_known, next_refresh_time=None), 0), 0)
             return Record(work.payment, work.operation, work.store_update)
 
-        return await storage.change(key, look_soon)
+        return await storage.change(key, plan)
 
     async def _snapshot(self, store: Store, payment: Payment) -> Snapshot:
         try:
@@ -160,7 +165,10 @@ class Sight:
             before=None,
             message=f"First seen: {amount} by {seen.method_name or seen.method_code}, {seen.status}",
             details=details | _moved_before(seen, order) | ({"anomaly": seen.anomaly} if seen.anomaly else {}),
-            next_refresh_time=self._ledger.next_look(seen, 0),
+            # Until `_after_strays` plans it.
+            next_refresh_time=seen.create_time + timedelta(seconds=self._context.policy.lease_seconds)
+            if seen.ours
+            else None,
         )
         in_sync = StoreUpdate(
             store=payment.store,

@@ -103,7 +103,7 @@ class Storage(Protocol):
         ...
 
     async def knows_notification(self, store: str, message_id: str) -> bool:
-        """Tell whether a message id is remembered."""
+        """Tell whether a message id is remembered whose orders were known; one that found none may find it now."""
         ...
 
     async def add_notification(

@@ -96,7 +96,7 @@ _DUE_STORE_UPDATES = (
     f"SELECT store, order_id FROM store_updates WHERE store = $1 AND next_attempt_time <= $2 AND {_NOBODY_HOLDS}"
     " ORDER BY next_attempt_time LIMIT $3"
 )
-_KNOWS_NOTIFICATION = "SELECT 1 FROM notifications WHERE store = $1 AND message_id = $2"
+_KNOWS_NOTIFICATION = "SELECT 1 FROM notifications WHERE store = $1 AND message_id = $2 AND identifiers = ''"
 _ADD_NOTIFICATION = (
     "INSERT INTO notifications (store, message_id, receive_time, subject, identifiers) VALUES ($1, $2, $3, $4, $5)"
     " ON CONFLICT DO NOTHING"
@@ -247,7 +247,7 @@ class Queries(OverviewQueries):
         return [PaymentKey(*row) for row in await self._rows(_DUE_STORE_UPDATES, store, to_microseconds(now), limit)]
 
     async def knows_notification(self, store: str, message_id: str) -> bool:
-        """Tell whether a message id is remembered."""
+        """Tell whether a message id is remembered whose orders were known; one that found none may find it now."""
         return bool(await self._rows(_KNOWS_NOTIFICATION, store, message_id))
 
     async def add_notification(

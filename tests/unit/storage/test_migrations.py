@@ -21,7 +21,7 @@ from payment_actions_server.storage import StorageUnavailable, migrate
 from payment_actions_server.storage.tables import metadata
 
 HEAD = ScriptDirectory.from_config(migrate.config()).get_current_head()
-REVISIONS = ["0001", "0002"]  #: Every schema that was ever released, but the newest.
+REVISIONS = ["0001", "0002", "0003"]  #: Every schema that was ever released, but the newest.
 PARTIAL = {
     "uq_operations_in_flight": ["state", "UNKNOWN", "PENDING", "NEEDS_REVIEW"],
     "ix_payments_due": ["next_refresh_time", "IS NOT NULL"],

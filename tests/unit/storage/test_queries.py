@@ -400,7 +400,7 @@ async def test_a_search_holds_together_with_the_other_filters_and_pages(storage)
 
 
 async def test_a_search_looks_at_so_many_orders_and_no_more(storage, monkeypatch):
-    monkeypatch.setattr("payment_actions_server.storage.queries.SEARCHED_MAX", 3)
+    monkeypatch.setattr("payment_actions_server.storage.lists.SEARCHED_MAX", 3)
     for number in range(5):
         await named(storage, f"1{number}", f"1{number}")
     assert len(await found(storage, "1")) == 3

@@ -1,8 +1,12 @@
 """Which way SQLite goes to what it is asked: it is told, for it knows nothing of how many rows there are."""
 
+from datetime import timedelta
+from itertools import count
+
 import pytest
 from support.records import NOW
 
+from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.storage import PaymentFilter
 
 EVERYTHING = PaymentFilter(None, frozenset(), "", False, None, None, 50, stores=("shop", "other"))
@@ -45,3 +49,73 @@ async def test_what_runs_out_is_found_by_its_time(storage):
     taken = await steps(storage, lambda here: here.expiring(("shop",), NOW, NOW))
     wanted = "COVERING INDEX ix_payments_expiring (status=? AND authorization_expire_time>?"
     assert any(wanted in step for step in taken), taken
+
+
+# -- lists ------------------------------------------------------------------------------------------------------------
+
+NARROWED = {
+    "everything": {},
+    "rare status": {"statuses": frozenset({PaymentStatus.PENDING})},
+    "common status": {"statuses": frozenset({PaymentStatus.CAPTURED})},
+    "statuses": {"statuses": frozenset({PaymentStatus.CAPTURED, PaymentStatus.PENDING, PaymentStatus.VOIDED})},
+    "attention": {"needing_attention": True},
+    "failing": {"store_update_failing": True},
+    "expiring": {"authorization_expire_before": NOW},
+    "due": {"refresh_due_before": NOW},
+    "search": {"order_search": "4"},
+    "all at once": {"needing_attention": True, "authorization_expire_before": NOW, "refresh_due_before": NOW},
+    "common status, attention": {"statuses": frozenset({PaymentStatus.CAPTURED}), "needing_attention": True},
+}
+STORES = {"any store": {}, "a store": {"store": "shop"}}
+MIDDLE = {"first page": {}, "next page": {"before": (NOW + timedelta(microseconds=100), "shop", "")}}
+every_list = pytest.mark.parametrize("narrowed", NARROWED)
+every_store = pytest.mark.parametrize("store", STORES)
+every_page = pytest.mark.parametrize("page", MIDDLE)
+
+
+def wanted_of(narrowed, store, page):
+    return EVERYTHING._replace(**NARROWED[narrowed], **STORES[store], **MIDDLE[page])
+
+
+@every_list
+@every_store
+@every_page
+async def test_no_list_reads_the_payments_from_end_to_end(storage, narrowed, store, page):
+    taken = await steps(storage, lambda here: here.list_records(wanted_of(narrowed, store, page)))
+    read = {step for step in taken if step.startswith(("SCAN p ", "SCAN payments"))}
+    in_order = "SCAN p USING COVERING INDEX ix_payments_changed"  # And no further than the page.
+    assert read <= {in_order, "SCAN payments USING INDEX ix_payments_anomaly"}
+    assert in_order not in read or narrowed == "everything"
+    assert not [step for step in taken if step == "SEARCH p USING INDEX ix_payments_store_status_changed (store=?)"]
+
+
+async def insert(database, first, last):
+    """Add captured payments with nothing to do, each changed a microsecond after the one before."""
+    payments = f"""WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})
+        INSERT INTO payments SELECT 'shop', 'order-' || i, '#' || i, 'amazon', 'Amazon Pay', 1, 'fake', 'CAPTURED',
+        'USD', 1, 1, 1, 0, '[]', NULL, NULL, '', '', '', 1, 1, '', i, $1 + i, NULL, 0, 0 FROM n"""
+    await database.run(payments, int(NOW.timestamp()) * 1_000_000)
+    await database.run(
+        "INSERT INTO store_updates SELECT store, order_id, 'IN_SYNC', 0, '', '', 0, NULL, NULL FROM payments"
+        " WHERE TRUE ON CONFLICT DO NOTHING"
+    )
+
+
+async def effort(storage, wanted):
+    """Return how many instructions SQLite takes for a list, in tens."""
+    counted = count()
+    storage._reader.set_progress_handler(lambda: next(counted) < 0, 10)
+    await storage.list_records(wanted)
+    storage._reader.set_progress_handler(None, 10)
+    return next(counted)
+
+
+@every_store
+async def test_a_page_takes_as_much_however_many_payments_there_are(storage, sqlite, store):
+    lists = [(narrowed, page) for narrowed in NARROWED for page in MIDDLE]
+    await insert(sqlite, 1, 200)
+    before = {each: await effort(storage, wanted_of(each[0], store, each[1])) for each in lists}
+    await insert(sqlite, 201, 4000)
+    after = {each: await effort(storage, wanted_of(each[0], store, each[1])) for each in lists}
+    assert not {each: (before[each], more) for each, more in after.items() if more > 1.2 * before[each] + 5}
+    assert max(before.values()) > 100  # It is counted at all.

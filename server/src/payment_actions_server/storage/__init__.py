@@ -1,9 +1,9 @@
 """Durable memory: payments, operations, events, store updates, notifications."""
 
 from payment_actions_server.storage._interface import Body, RuleBroken, Storage, StorageUnavailable
+from payment_actions_server.storage.lists import names_of
 from payment_actions_server.storage.open import open_storage
 from payment_actions_server.storage.overview import MOVED, DayRow, Expiring, Movement, Waiting
-from payment_actions_server.storage.queries import names_of
 from payment_actions_server.storage.work import PaymentFilter, PaymentWork, Record
 
 __all__ = [

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from payment_actions_server.domain.status import IN_FLIGHT
-from payment_actions_server.storage.queries import RECORD, RECORD_JOINS, RECORD_LENGTH, columns, to_record
+from payment_actions_server.storage.records import RECORD, RECORD_JOINS, RECORD_LENGTH, columns, to_record
 from payment_actions_server.storage.rows import (
     EVENT,
     OPERATION,

@@ -5,77 +5,29 @@ The text is made once. Building each statement anew, as a query builder does, to
 
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
-from payment_actions_server.storage.overview import FAILING, REVIEW, OverviewQueries
+from payment_actions_server.storage.lists import ListQueries
+from payment_actions_server.storage.overview import FAILING, REVIEW
+from payment_actions_server.storage.records import columns
 from payment_actions_server.storage.rows import (
     EVENT,
     OPERATION,
-    PAYMENT,
-    STORE_UPDATE,
-    Row,
     to_event,
     to_microseconds,
     to_operation,
-    to_payment,
-    to_store_update,
     to_time,
 )
-from payment_actions_server.storage.tables import IN_FLIGHT_SQL, OPEN_AUTHORIZATION_SQL
-from payment_actions_server.storage.work import PaymentFilter, Record
+from payment_actions_server.storage.tables import IN_FLIGHT_SQL
 
 ORDERS_OF_REFERENCE_MAX: Final = 100
 STRAYS_MAX: Final = 1000
-SEARCHED_MAX: Final = 1000
-"""How many orders a search looks at, by name and by reference each."""
-
-_NAME: Final = "#"
-
-
-def columns(names: Iterable[str], alias: str = "") -> str:
-    """Return a list of columns; quoted, for ``references`` is a word of SQL."""
-    prefix = f"{alias}." if alias else ""
-    return ", ".join(f'{prefix}"{name}"' for name in names)
-
-
-def in_flight(alias: str) -> str:
-    """Return the condition that an operation is in flight, as the partial index has it."""
-    return f"{alias}.{IN_FLIGHT_SQL}"
-
-
-RECORD: Final = f"{columns(PAYMENT, 'p')}, p.lock_version, {columns(OPERATION, 'o')}, {columns(STORE_UPDATE, 'u')}"
-"""The columns that `to_record` reads."""
-
-RECORD_JOINS: Final = f"""
-    LEFT JOIN operations o ON o.store = p.store AND o.order_id = p.order_id AND {in_flight("o")}
-    LEFT JOIN store_updates u ON u.store = p.store AND u.order_id = p.order_id"""
-"""What `RECORD` needs besides ``payments p``."""
-
-_OPERATION_AT: Final = len(PAYMENT) + 1
-_UPDATE_AT: Final = _OPERATION_AT + len(OPERATION)
-RECORD_LENGTH: Final = _UPDATE_AT + len(STORE_UPDATE)
-
-
-def to_record(row: Row) -> Record:
-    """Return the record of the columns `RECORD`."""
-    return Record(
-        to_payment(row[: len(PAYMENT)]) if row[0] is not None else None,
-        to_operation(row[_OPERATION_AT:_UPDATE_AT]) if row[_OPERATION_AT] is not None else None,
-        to_store_update(row[_UPDATE_AT:RECORD_LENGTH]) if row[_UPDATE_AT] is not None else None,
-        lock_version=row[len(PAYMENT)] or 0,
-    )
-
-
-def names_of(order_id: str, order_number: str) -> tuple[str, ...]:
-    """Return the references under which an order is found by the beginning of its id or number."""
-    return tuple(dict.fromkeys((_NAME + order_id, _NAME + order_number)))
-
 
 _EVENTS = f"SELECT {columns((*EVENT, 'sequence'))} FROM events"
 _NOBODY_HOLDS = "(lease_expire_time IS NULL OR lease_expire_time <= $2)"
@@ -124,23 +76,8 @@ _COUNTS: Final = {
 }
 _COUNT_ALL = "SELECT " + ", ".join(f"({count})" for count in _COUNTS.values())
 
-# Three small sets, each in an index of its own, however many payments there are.
-_ATTENTION = f"""(p.store, p.order_id) IN (
-    SELECT store, order_id FROM payments WHERE anomaly <> ''
-    UNION SELECT store, order_id FROM operations WHERE {REVIEW}
-    UNION SELECT store, order_id FROM store_updates WHERE {FAILING})"""
 
-_UPDATE_FAILED = """(p.store, p.order_id) IN (
-    SELECT store, order_id FROM store_updates WHERE next_attempt_time IS NOT NULL AND last_error <> '')"""
-
-_AFTER_ALL: Final = "\U0010ffff"  # Sorts behind every character.
-
-
-def _stores(wanted: PaymentFilter) -> tuple[str, ...]:
-    return wanted.stores if wanted.store is None else (wanted.store,)
-
-
-class Queries(OverviewQueries):
+class Queries(ListQueries):
     """All reads of a `Storage` but `record`, and its writes that concern no payment."""
 
     @abstractmethod
@@ -151,64 +88,6 @@ class Queries(OverviewQueries):
         """Return an operation."""
         rows = await self._rows(OPERATION_BY_ID, store, operation_id)
         return to_operation(rows[0]) if rows else None
-
-    async def list_records(self, wanted: PaymentFilter) -> list[Record]:
-        """Return payments, the last changed first."""
-        conditions, arguments = self._conditions(wanted)
-        searched = self._searched(wanted, arguments) if wanted.order_search else ""
-        sql = f"""SELECT {RECORD} FROM {searched} payments p {RECORD_JOINS}
-            WHERE {" AND ".join(conditions) or "TRUE"}
-            ORDER BY p.update_time DESC, p.store DESC, p.order_id DESC LIMIT ${len(arguments) + 1}"""
-        return [to_record(row) for row in await self._rows(sql, *arguments, wanted.limit)]
-
-    def _conditions(self, wanted: PaymentFilter) -> tuple[list[str], list[Any]]:
-        conditions: list[str] = []
-        arguments: list[Any] = []
-
-        def argument(value: Any) -> str:
-            arguments.append(value)
-            return f"${len(arguments)}"
-
-        if wanted.store is not None:
-            conditions.append(f"p.store = {argument(wanted.store)}")
-        if wanted.statuses:
-            conditions.append(f"p.status {self._any_of(argument(self._strings(sorted(wanted.statuses))))}")
-        if wanted.payment_method:
-            method = argument(wanted.payment_method)
-            conditions.append(f"(p.method_code = {method} OR p.method_name = {method})")
-        conditions += self._waiting_for_something(wanted, argument)
-        if wanted.order_search:
-            conditions.append("p.store = s.store AND p.order_id = s.order_id")
-        if wanted.before is not None:
-            update_time, store, order_id = wanted.before
-            position = f"{argument(to_microseconds(update_time))}, {argument(store)}, {argument(order_id)}"
-            conditions.append(f"(p.update_time, p.store, p.order_id) < ({position})")
-        return conditions, arguments
-
-    def _waiting_for_something(self, wanted: PaymentFilter, argument: Callable[[Any], str]) -> Iterable[str]:
-        if wanted.needing_attention:
-            yield _ATTENTION
-        if wanted.authorization_expire_before is not None:
-            before = argument(to_microseconds(wanted.authorization_expire_before))
-            yield f"p.{OPEN_AUTHORIZATION_SQL} AND p.authorization_expire_time < {before}"
-        if wanted.store_update_failing:
-            yield _UPDATE_FAILED
-        if wanted.refresh_due_before is not None:
-            of_stores = self._any_of(argument(self._strings(_stores(wanted))))
-            due_before = argument(to_microseconds(wanted.refresh_due_before))
-            yield f"p.store {of_stores} AND p.next_refresh_time < {due_before}"
-
-    def _searched(self, wanted: PaymentFilter, arguments: list[Any]) -> str:
-        """Return the orders that a search finds, to begin a join with. It is CROSS so that SQLite begins there too."""
-        arguments += (self._strings(_stores(wanted)), wanted.order_search, _NAME + wanted.order_search)
-        stores, text, name = (f"${len(arguments) - back}" for back in (2, 1, 0))
-        found = " UNION ".join(
-            f"""SELECT store, order_id FROM (SELECT store, order_id FROM gateway_references
-                WHERE store {self._any_of(stores)} AND value >= {beginning} AND value < {beginning} || '{_AFTER_ALL}'
-                ORDER BY store, value, order_id LIMIT {SEARCHED_MAX}) {alias}"""
-            for alias, beginning in (("n", name), ("r", text))
-        )
-        return f"({found}) s CROSS JOIN"
 
     async def list_events(self, key: PaymentKey, after_number: int, limit: int) -> list[Event]:
         """Return a payment's events after one, oldest first."""

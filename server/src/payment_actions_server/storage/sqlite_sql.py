@@ -10,14 +10,8 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from payment_actions_server.domain.store_update import StoreUpdate
-from payment_actions_server.storage.queries import (
-    OPERATION_BY_ID,
-    OPERATION_BY_REQUEST,
-    RECORD,
-    RECORD_JOINS,
-    columns,
-    to_record,
-)
+from payment_actions_server.storage.queries import OPERATION_BY_ID, OPERATION_BY_REQUEST
+from payment_actions_server.storage.records import RECORD, RECORD_JOINS, columns, to_record
 from payment_actions_server.storage.rows import (
     EVENT,
     OPERATION,

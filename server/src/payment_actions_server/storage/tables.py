@@ -69,7 +69,7 @@ payments = Table(
     Column("lock_version", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("store", "order_id", name="pk_payments"),
     Index("ix_payments_changed", "update_time", "store", "order_id"),
-    Index("ix_payments_store_changed", "store", "update_time"),
+    Index("ix_payments_store_status_changed", "store", "status", "update_time"),
     Index("ix_payments_status_changed", "status", "update_time"),
     Index(
         "ix_payments_due",

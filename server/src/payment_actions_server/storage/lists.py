@@ -1,0 +1,130 @@
+"""Lists of payments. A page costs what it shows, however many payments there are.
+
+SQLite answers in the service's own loop, and knows nothing of how many rows there are: it is told where to begin.
+
+- Each filter that few payments pass has a small index. A list with such filters begins with the orders that pass all of
+  them, and looks at no other payment.
+- A list of a store or of statuses takes a page's worth from each status, out of an index that has it in the list's
+  order, and then the first of all these. One of everything has an index of its own.
+- A payment method has no index: the rest of the list is looked through until the page is full. For a method that hardly
+  occurs that is all of it, 300,000 payments in a fifth of a second. To stop in between, a page would have to say how
+  far it looked, and could be empty with more to come.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from payment_actions_server.domain.status import PaymentStatus
+from payment_actions_server.storage.overview import FAILING, REVIEW, OverviewQueries
+from payment_actions_server.storage.records import RECORD, RECORD_JOINS, to_record
+from payment_actions_server.storage.rows import to_microseconds
+from payment_actions_server.storage.tables import OPEN_AUTHORIZATION_SQL
+from payment_actions_server.storage.work import PaymentFilter, Record
+
+SEARCHED_MAX: Final = 1000
+"""How many orders a search looks at, by name and by reference each."""
+
+_NAME: Final = "#"
+_AFTER_ALL: Final = "\U0010ffff"  # Sorts behind every character.
+
+_LAST_CHANGED_FIRST: Final = "ORDER BY p.update_time DESC, p.store DESC, p.order_id DESC"
+_RECORDS: Final = f"""SELECT {RECORD} FROM page CROSS JOIN payments p {RECORD_JOINS}
+    WHERE p.store = page.store AND p.order_id = page.order_id {_LAST_CHANGED_FIRST}"""
+
+_ATTENTION: Final = f"""SELECT store, order_id FROM payments WHERE anomaly <> ''
+    UNION SELECT store, order_id FROM operations WHERE {REVIEW}
+    UNION SELECT store, order_id FROM store_updates WHERE {FAILING}"""
+_UPDATE_FAILED: Final = (
+    "SELECT store, order_id FROM store_updates WHERE next_attempt_time IS NOT NULL AND last_error <> ''"
+)
+
+
+def names_of(order_id: str, order_number: str) -> tuple[str, ...]:
+    """Return the references under which an order is found by the beginning of its id or number."""
+    return tuple(dict.fromkeys((_NAME + order_id, _NAME + order_number)))
+
+
+class _Arguments(list[Any]):
+    """The arguments of a statement that is put together."""
+
+    def place(self, value: Any) -> str:
+        """Take one more; return what stands for it."""
+        self.append(value)
+        return f"${len(self)}"
+
+
+class ListQueries(OverviewQueries):
+    """Which payments a page of a list holds."""
+
+    async def list_records(self, wanted: PaymentFilter) -> list[Record]:
+        """Return payments, the last changed first."""
+        arguments = _Arguments()
+        limit = arguments.place(wanted.limit)
+        first = f"{_LAST_CHANGED_FIRST} LIMIT {limit}"
+        parts = " UNION ALL ".join(
+            f"SELECT * FROM (SELECT p.store, p.order_id, p.update_time FROM {part} {first}) part"
+            for part in self._parts(wanted, arguments)
+        )
+        sql = f"WITH page AS (SELECT p.store, p.order_id FROM ({parts}) p {first}) {_RECORDS}"
+        return [to_record(row) for row in await self._rows(sql, *arguments)]
+
+    def _parts(self, wanted: PaymentFilter, arguments: _Arguments) -> Iterator[str]:
+        """Yield what the page is taken from, no more than a page of each: "payments p WHERE ..."."""
+        few = list(self._few(wanted, arguments))
+        rest = "".join(f" AND {condition}" for condition in _rest(wanted, arguments))
+        if few:
+            yield self._of_few(few, wanted, arguments) + rest
+        elif wanted.store is None and not wanted.statuses:
+            yield f"payments p WHERE TRUE{rest}"
+        else:
+            store = "" if wanted.store is None else f" AND p.store = {arguments.place(wanted.store)}"
+            for status in sorted(wanted.statuses or PaymentStatus):
+                yield f"payments p WHERE p.status = {arguments.place(status.value)}{store}{rest}"
+
+    def _of_few(self, few: list[str], wanted: PaymentFilter, arguments: _Arguments) -> str:
+        """Return the payments that are in all of some sets. Store and status are looked at then, and no way to them."""
+        sets = " INTERSECT ".join(f"SELECT * FROM ({one}) one" for one in few)
+        sql = f"({sets}) few CROSS JOIN payments p WHERE p.store = few.store AND p.order_id = few.order_id"
+        if wanted.store is not None:
+            sql += f" AND p.store || '' = {arguments.place(wanted.store)}"
+        if wanted.statuses:
+            sql += f" AND p.status || '' {self._any_of(arguments.place(self._strings(sorted(wanted.statuses))))}"
+        return sql
+
+    def _few(self, wanted: PaymentFilter, arguments: _Arguments) -> Iterator[str]:
+        """Yield the set of orders of each filter that few payments pass."""
+        if wanted.needing_attention:
+            yield _ATTENTION
+        if wanted.store_update_failing:
+            yield _UPDATE_FAILED
+        if wanted.authorization_expire_before is not None:
+            before = arguments.place(to_microseconds(wanted.authorization_expire_before))
+            yield f"""SELECT store, order_id FROM payments
+                WHERE {OPEN_AUTHORIZATION_SQL} AND authorization_expire_time < {before}"""
+        stores = wanted.stores if wanted.store is None else (wanted.store,)
+        if wanted.refresh_due_before is not None:
+            of_stores = self._any_of(arguments.place(self._strings(stores)))
+            before = arguments.place(to_microseconds(wanted.refresh_due_before))
+            yield f"SELECT store, order_id FROM payments WHERE store {of_stores} AND next_refresh_time < {before}"
+        if wanted.order_search:
+            of_stores = self._any_of(arguments.place(self._strings(stores)))
+            yield " UNION ".join(
+                f"""SELECT store, order_id FROM (SELECT store, order_id FROM gateway_references
+                    WHERE store {of_stores} AND value >= {beginning} AND value < {beginning} || '{_AFTER_ALL}'
+                    ORDER BY store, value, order_id LIMIT {SEARCHED_MAX}) {alias}"""
+                for alias, beginning in (
+                    ("by_name", arguments.place(_NAME + wanted.order_search)),
+                    ("by_reference", arguments.place(wanted.order_search)),
+                )
+            )
+
+
+def _rest(wanted: PaymentFilter, arguments: _Arguments) -> Iterator[str]:
+    """Yield the conditions that a payment itself answers."""
+    if wanted.payment_method:
+        method = arguments.place(wanted.payment_method)
+        yield f"(p.method_code = {method} OR p.method_name = {method})"
+    if wanted.before is not None:
+        update_time, store, order_id = wanted.before
+        position = (to_microseconds(update_time), store, order_id)
+        yield f"(p.update_time, p.store, p.order_id) < ({', '.join(map(arguments.place, position))})"

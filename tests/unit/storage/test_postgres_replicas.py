@@ -237,6 +237,18 @@ async def test_events_of_others_are_heard_within_a_second(replicas):
         assert moment - committed < 1
 
 
+async def test_a_counter_that_is_gone_for_a_while_leaves_nobody_deaf(replicas, postgres, logged):
+    writer, listener, _ = replicas
+    heard = []
+    ((kept,),) = await postgres.run("DELETE FROM event_counter RETURNING last_sequence")
+    deaf = "events of others not heard"
+    await until(lambda: [entry["event"] for entry in logged].count(deaf) >= len(replicas))
+    await postgres.run("INSERT INTO event_counter VALUES (1, $1)", kept)
+    listener.on_events = heard.append
+    await see(writer)
+    await until(lambda: heard)
+
+
 async def test_own_events_are_heard_at_once(replicas):
     heard = []
     replicas[0].on_events = heard.extend

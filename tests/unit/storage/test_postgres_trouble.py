@@ -345,15 +345,23 @@ async def test_row_that_is_held_for_too_long_makes_the_change_unavailable_and_no
 # -- what PostgreSQL is asked to promise, and what it cannot hold -----------------------------------------------------
 
 
-async def test_what_is_answered_is_on_disk_whatever_the_servers_default(opened, postgres_url):
+@pytest.mark.parametrize(("default", "kept"), [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply")])
+async def test_what_is_answered_is_on_disk_whatever_the_servers_default(opened, postgres_url, default, kept):
     database = PostgresDatabase(postgres_url)
     name = urlsplit(postgres_url).path[1:]
-    await database.run(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    await database.run(f'ALTER DATABASE "{name}" SET synchronous_commit = {default}')
     storage = await opened(database)
     await see(storage)
     await storage.add_notification("shop", "m", NOW, "")
     for line in (*storage._changing, storage._listing):
-        assert [tuple(row) for row in await line.fetch("SHOW synchronous_commit")] == [("on",)]
+        assert [tuple(row) for row in await line.fetch("SHOW synchronous_commit")] == [(kept,)]
+
+
+async def test_a_default_that_changes_while_we_are_connected_is_not_taken_over(storage):
+    """Only a value that the session itself set outlives a reload of the server's configuration."""
+    for line in (*storage._changing, storage._listing):
+        found = await line.fetch("SELECT setting, source FROM pg_settings WHERE name = 'synchronous_commit'")
+        assert [tuple(row) for row in found] == [("on", "session")]
 
 
 @pytest.mark.parametrize("value", ["a\0b", "\0"])

@@ -70,10 +70,11 @@ _BY_KEY: Final = _SETTINGS | {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-# A commit that is not on disk is none, whatever the server's default.
-_DURABLE: Final = (
-    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-)
+# A commit that is not on disk is none, whatever the server's default; and that may change while we are connected, so
+# that what is already right is said too. A stricter value stays.
+_DURABLE: Final = """SELECT set_config('synchronous_commit',
+    CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END,
+    false)"""
 
 # Nothing of the statement holds, or it is not known whether it does: both are safe to repeat.
 _TRANSIENT: Final = (
@@ -333,7 +334,7 @@ class PostgresStorage(Queries):
         heard = -1
         while True:
             try:
-                rows = await self._hearing.fetch(LAST_SEQUENCE)
+                last = (await self._hearing.fetch(LAST_SEQUENCE))[0][0]
             except (*_TRANSIENT, asyncpg.PostgresError):
                 await asyncio.sleep(RETRY_SECONDS_LONGEST)
                 continue
@@ -341,8 +342,8 @@ class PostgresStorage(Queries):
                 log.exception("events of others not heard", database=self._name)
                 await asyncio.sleep(RETRY_SECONDS_LONGEST)
                 continue
-            if rows[0][0] != heard:
-                heard = rows[0][0]
+            if last != heard:
+                heard = last
                 self._announce([])
             await asyncio.sleep(HEAR_SECONDS)
 

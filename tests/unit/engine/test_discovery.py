@@ -11,6 +11,7 @@ from support.world import STORE, world
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.engine import EnginePolicy
 from payment_actions_server.engine.discovery import PAGE_SIZE, PAGES_MAX
+from payment_actions_server.engine.walk import GIVE_UP_AFTER
 from payment_actions_server.plugins import PaymentStatus
 from payment_actions_server.plugins.fakes import HANG, UNAVAILABLE
 
@@ -131,13 +132,15 @@ async def test_order_that_never_can_be_read_keeps_no_other_from_being_seen(tmp_p
 
 
 @in_virtual_time
-async def test_order_that_never_can_be_read_is_given_up_after_the_lookback(tmp_path):
-    policy = EnginePolicy(discovery_seconds=600, discovery_lookback_hours=1, poll_seconds=60)
+async def test_order_that_never_can_be_read_is_given_up_after_a_week(tmp_path):
+    policy = EnginePolicy(discovery_seconds=6 * 3_600, poll_seconds=3_600)
     async with world(tmp_path, policy=policy) as here:
         here.authorized("0", currency_code="???")  # Whatever this is, we cannot even say how much it is.
         await asyncio.sleep(1)
         here.authorized("1")
-        await asyncio.sleep(2 * 3_600)
+        await asyncio.sleep(GIVE_UP_AFTER.total_seconds() - 3_600)
+        assert await here.storage.discovered_until(STORE) == here.platform.order("0").update_time
+        await asyncio.sleep(8 * 3_600)
         until = await here.storage.discovered_until(STORE)
         assert until >= here.platform.order("1").update_time
 

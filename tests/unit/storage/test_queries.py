@@ -325,12 +325,12 @@ async def test_how_far_a_store_was_looked_through_is_kept_for_each(storage):
     assert await storage.discovered_until("other") == SOON
 
 
-async def test_orders_that_are_known_are_told_with_their_status(storage):
+async def test_orders_that_are_known_are_told_with_their_status_and_whose_they_are(storage):
     await see(storage, "1")
-    await see(storage, "'2'", status=PaymentStatus.CAPTURED)
+    await see(storage, "'2'", status=PaymentStatus.CAPTURED, ours=False)
     await see(storage, "3", store="other")
     known = await storage.known_orders("shop", ["1", "'2'", "3", "4", "1"])
-    assert known == {"1": PaymentStatus.AUTHORIZED, "'2'": PaymentStatus.CAPTURED}
+    assert known == {"1": (PaymentStatus.AUTHORIZED, True), "'2'": (PaymentStatus.CAPTURED, False)}
     assert await storage.known_orders("shop", []) == {}
 
 

@@ -1,4 +1,4 @@
-"""See new orders before anybody asks for them, and orders whose result the store knows before we do."""
+"""See new orders before anybody asks for them, and orders of which the store knows more than we do."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,86 +14,120 @@ from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.refresh import SCHEDULE, Refresh
 from payment_actions_server.engine.sight import Sight
 from payment_actions_server.engine.store import Store
+from payment_actions_server.engine.walk import OVERLAP, Walk
 from payment_actions_server.plugins import OrderPage, PlatformOrder
+from payment_actions_server.storage import KnownOrder
 
 log = structlog.get_logger(__name__)
 
 PAGE_SIZE: Final = 50
 PAGES_MAX: Final = 10
 """How many pages of one store one round reads; the next round goes on from there."""
+FAILURES_MAX: Final = 20
+"""After how many vain tries a round tries no order any more: the gateway may be down, and take its time to say so."""
+MISSED_MAX: Final = 10_000
+"""How many of these orders are remembered. With as many no page is read: late is better than never."""
 
 
 class Discovery:
-    """Goes through each store's changed orders, oldest change first."""
+    """Goes through each store's changed orders, oldest change first, again and again."""
 
     def __init__(self, context: Context, sight: Sight, refresh: Refresh) -> None:
         self._context = context
         self._sight = sight
         self._refresh = refresh
+        self._walks: dict[str, Walk] = {}
 
     async def discover(self, store_id: str) -> bool:
-        """Go through a store's changed orders once. Always False: the next round is for the next time."""
-        store = self._context.store(store_id)
-        lookback = self._context.clock.now() - timedelta(hours=self._context.policy.discovery_lookback_hours)
-        since = await self._context.storage.discovered_until(store.store_id)
-        since = lookback if since is None else since
-        page_token, until, missed = "", since, []
-        for _ in range(PAGES_MAX):
-            try:
-                page = await self._page(store, since, page_token)
-            except Exception as error:  # noqa: BLE001 - the platform's adapter may raise anything
-                log.warning("orders could not be listed", store=store_id, error=f"{type(error).__name__}: {error}")
-                return False
-            missed += [
-                order for order in await self._worth_a_look(store, page.orders) if not await self._seen(store, order)
-            ]
-            until = max([until, *_times(page.orders)])
-            page_token = page.next_page_token
-            if not page_token:
-                # What could not be read is listed again, though not for ever: there may be orders that never can be.
-                until = max(min([until, *_times(missed)]), min(until, lookback))
-                break
-        await self._remember(store, until)
+        """Go on through a store's changed orders. Always False: the next round is for the next time."""
+        store, storage = self._context.store(store_id), self._context.storage
+        kept = await storage.discovered_until(store.store_id)
+        if kept is not None and kept > self._context.clock.now() + OVERLAP:
+            kept = None  # Nobody can have got there, whatever clock was wrong when it was kept.
+        walk = self._walk(store, kept)
+        earlier = list(walk.missed)  # What is missed in this round waits for the next.
+        if await self._list(store, walk):
+            await self._try_again(store, walk, earlier)
+        until = walk.safe_until(self._context.clock.now())
+        if kept is None or until > kept:  # Replicas share it: what one has seen, all have.
+            await storage.put_discovered_until(store.store_id, until)
         return False
 
-    async def _page(self, store: Store, since: datetime, page_token: str) -> OrderPage:
-        async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
-            page = await store.platform.list_orders(changed_after=since, page_token=page_token, page_size=PAGE_SIZE)
-        return page._replace(orders=keepable(list(page.orders)))
+    def _walk(self, store: Store, kept: datetime | None) -> Walk:
+        """Return the walk that is under way, or a new one from where another ended, here or at another replica."""
+        if kept is None:
+            lookback = timedelta(hours=self._context.policy.discovery_lookback_hours)
+            kept = self._context.clock.now() - lookback + OVERLAP
+        walk = self._walks.setdefault(store.store_id, Walk(kept))
+        if not walk.page_token:
+            walk.begin(max(kept, walk.until))
+        walk.failures = 0
+        return walk
 
-    async def _remember(self, store: Store, until: datetime) -> None:
-        storage = self._context.storage
-        if await storage.discovered_until(store.store_id) != until:
-            await storage.put_discovered_until(store.store_id, until)
+    async def _list(self, store: Store, walk: Walk) -> bool:
+        """Read the next pages; tell whether they could be read."""
+        for _ in range(PAGES_MAX):
+            if len(walk.missed) >= MISSED_MAX:
+                break
+            read_time = self._context.clock.now()  # Not after the looks, which may take long.
+            try:
+                page = await self._page(store, walk)
+            except Exception as error:  # noqa: BLE001 - the platform's adapter may raise anything
+                walk.stumble()
+                log.warning("orders could not be listed", store=store.store_id, error=_told(error))
+                return False
+            for order in await self._worth_a_look(store, page.orders):
+                if order.order_id not in walk.missed and not await self._seen(store, walk, order.order_id):
+                    walk.miss(order, self._context.clock.now())
+            walk.go_on(page.orders, page.next_page_token, read_time)
+            if not walk.page_token:
+                break
+        return True
+
+    async def _page(self, store: Store, walk: Walk) -> OrderPage:
+        async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
+            page = await store.platform.list_orders(
+                changed_after=walk.since, page_token=walk.page_token, page_size=PAGE_SIZE
+            )
+        return page._replace(orders=keepable(list(page.orders)))
 
     async def _worth_a_look(self, store: Store, orders: Sequence[PlatformOrder]) -> list[PlatformOrder]:
         ids = [order.order_id for order in orders]
         known = await self._context.storage.known_orders(store.store_id, ids)
-        return [order for order in orders if _may_bring_news(order, known.get(order.order_id))]
+        return [order for order in orders if _may_bring_news(store, order, known.get(order.order_id))]
 
-    async def _seen(self, store: Store, order: PlatformOrder) -> bool:
+    async def _try_again(self, store: Store, walk: Walk, order_ids: Sequence[str]) -> None:
+        for order_id in order_ids[: PAGE_SIZE * PAGES_MAX]:
+            if walk.failures == FAILURES_MAX:
+                break
+            if await self._seen(store, walk, order_id):
+                del walk.missed[order_id]
+            elif walk.miss_again(order_id, self._context.clock.now()):
+                log.error("discovered order was given up", store=store.store_id, order_id=order_id)
+
+    async def _seen(self, store: Store, walk: Walk, order_id: str) -> bool:
         """Look at an order; tell whether that worked."""
-        key = PaymentKey(store.store_id, order.order_id)
+        if walk.failures == FAILURES_MAX:
+            return False
+        key = PaymentKey(store.store_id, order_id)
         try:
             if (await self._context.storage.record(key)).payment is None:
                 await self._sight.see(key)
             else:
                 await self._refresh.refresh(key, SCHEDULE)
         except Exception as error:  # noqa: BLE001 - one order that cannot be read keeps no other from being seen
-            log.warning(
-                "discovered order could not be read",
-                store=key.store,
-                order_id=key.order_id,
-                error=f"{type(error).__name__}: {error}",
-            )
+            walk.failures += 1
+            log.warning("discovered order could not be read", store=key.store, order_id=order_id, error=_told(error))
             return False
         return True
 
 
-def _times(orders: Sequence[PlatformOrder]) -> list[datetime]:
-    return [order.update_time for order in orders if order.update_time is not None]
+def _may_bring_news(store: Store, order: PlatformOrder, known: KnownOrder | None) -> bool:
+    """An order that is new here; one that is paid by our method now; one whose result we wait for and the store has."""
+    if known is None or (not known.ours and store.takes(order.method_code, order.method_name)):
+        return True
+    return known.status is PaymentStatus.PENDING and order.status is not PaymentStatus.PENDING
 
 
-def _may_bring_news(order: PlatformOrder, known: PaymentStatus | None) -> bool:
-    """An order that is new here; or one whose result we wait for and the store has."""
-    return known is None or (known is PaymentStatus.PENDING and order.status is not PaymentStatus.PENDING)
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

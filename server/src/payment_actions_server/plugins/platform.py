@@ -30,7 +30,7 @@ class PlatformOrder:
     status: PaymentStatus  #: The platform's word, mapped.
     platform_status: str  #: The platform's own word.
     references: tuple[GatewayReference, ...] = ()  #: The gateway's ids that the checkout stored with the order.
-    update_time: datetime | None = None
+    update_time: datetime | None = None  #: Its last change, by the platform's clock. None: the platform does not tell.
 
 
 class OrderPage(NamedTuple):
@@ -80,7 +80,12 @@ class StorePlatform(Protocol):
     async def list_orders(self, *, changed_after: datetime | None, page_token: str, page_size: int) -> OrderPage:
         """Return orders changed at or after a time, oldest change first; None: all.
 
-        :param page_token: from the page before; empty for the first.
+        Called again and again from a few minutes before the last change that was listed. Orders without
+        ``update_time`` come first; with a time given they may be left out, and are then seen when somebody asks.
+
+        :param page_token: from the page before, of a list with the same ``changed_after``; empty for the first. It
+            means a place, not a state of the list: minutes may lie between two pages, and an order that changes
+            meanwhile is listed by its new time. A token that fails in two rounds is given up: the list begins anew.
         :param page_size: an upper bound; fewer is fine.
         :raises Unavailable: the platform could not be asked.
         """

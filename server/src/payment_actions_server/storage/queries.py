@@ -25,6 +25,7 @@ from payment_actions_server.storage.rows import (
     to_time,
 )
 from payment_actions_server.storage.tables import IN_FLIGHT_SQL
+from payment_actions_server.storage.work import KnownOrder
 
 ORDERS_OF_REFERENCE_MAX: Final = 100
 STRAYS_MAX: Final = 1000
@@ -158,12 +159,13 @@ class Queries(ListQueries):
         """Remember how far the store's orders have been looked through."""
         await self._execute(_PUT_DISCOVERED_UNTIL, store, to_microseconds(changed_after))
 
-    async def known_orders(self, store: str, order_ids: Collection[str]) -> dict[str, PaymentStatus]:
-        """Return the status of those of the orders that are known here."""
+    async def known_orders(self, store: str, order_ids: Collection[str]) -> dict[str, KnownOrder]:
+        """Return what is known of those of the orders that are known here."""
         if not order_ids:
             return {}
-        sql = f"SELECT order_id, status FROM payments WHERE store = $1 AND order_id {self._any_of('$2')}"
-        return {row[0]: PaymentStatus(row[1]) for row in await self._rows(sql, store, self._strings(order_ids))}
+        sql = f"SELECT order_id, status, ours FROM payments WHERE store = $1 AND order_id {self._any_of('$2')}"
+        rows = await self._rows(sql, store, self._strings(order_ids))
+        return {row[0]: KnownOrder(PaymentStatus(row[1]), ours=bool(row[2])) for row in rows}
 
     async def counts(self) -> dict[str, int]:
         """Return the gauges that operators watch."""

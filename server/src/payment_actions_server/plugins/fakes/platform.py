@@ -116,7 +116,7 @@ class InMemoryPlatform:
         return await self.faults.around_harmless("read_order", lambda: self._existing(order_id))
 
     async def list_orders(self, *, changed_after: datetime | None, page_token: str, page_size: int) -> OrderPage:
-        """Return orders by update time; those of one time by id."""
+        """Return orders by update time, those without one first and always; those of one time by id."""
         self.calls.append(("list_orders", page_token))
         return await self.faults.around_harmless(
             "list_orders", lambda: self._page(changed_after, page_token, page_size)
@@ -142,7 +142,8 @@ class InMemoryPlatform:
         last = tuple(json.loads(page_token)) if page_token else ("", "")
         after = _sortable(changed_after) if changed_after else ""
         orders = sorted(self._orders.values(), key=_position)
-        rest = [order for order in orders if _position(order) > last and _position(order)[0] >= after]
+        listed = [order for order in orders if order.update_time is None or _position(order)[0] >= after]
+        rest = [order for order in listed if _position(order) > last]
         more = len(rest) > page_size
         page = rest[:page_size]
         return OrderPage(page, json.dumps(_position(page[-1])) if more else "")
@@ -160,8 +161,7 @@ class InMemoryPlatform:
 
 def _position(order: PlatformOrder) -> tuple[str, str]:
     """Return what orders are listed by; a page token is that of the last order before."""
-    assert order.update_time is not None
-    return _sortable(order.update_time), order.order_id
+    return _sortable(order.update_time) if order.update_time else "", order.order_id
 
 
 def _sortable(time: datetime) -> str:

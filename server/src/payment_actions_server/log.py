@@ -7,18 +7,19 @@ a traceback it is struck out.
 
 import asyncio
 import atexit
+import json as stdlib_json
 import logging
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Iterable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final, Literal, TextIO, TypeAlias, get_args
 from urllib.parse import quote
 
 import structlog
 from msgspec import json
-from structlog.typing import Processor, WrappedLogger
+from structlog.typing import Processor
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
@@ -44,20 +45,14 @@ def configure(level: Level = "info", *, secrets: Iterable[str] = (), stream: Tex
     """
     target = stream or sys.stderr
     number = logging.getLevelNamesMapping()[level.upper()]
-    stamped: Processor
-    rendering: Processor
-    as_text: Processor
-    factory: Callable[..., WrappedLogger]
+    flush()
+    lines: Any = _Lines(target.buffer)  # It has all of a file that structlog uses.
+    _unwritten[:] = [lines]
+    stamped: Processor = _stamped
+    as_text: Processor = _json
     if target.isatty():
         stamped = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
-        factory, rendering = structlog.WriteLoggerFactory(file=target), structlog.dev.ConsoleRenderer()
-        as_text = rendering
-    else:
-        stamped = _stamped
-        flush()
-        lines: Any = _Lines(target.buffer)  # It has all of a file that structlog uses.
-        _unwritten[:] = [lines]
-        factory, rendering, as_text = structlog.BytesLoggerFactory(file=lines), _json_bytes, _json
+        as_text = structlog.dev.ConsoleRenderer()
     preparing: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.format_exc_info,
@@ -65,9 +60,9 @@ def configure(level: Level = "info", *, secrets: Iterable[str] = (), stream: Tex
         stamped,
     ]
     structlog.configure(
-        processors=[*preparing, rendering],
+        processors=[*preparing, as_text, _encoded],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=factory,
+        logger_factory=structlog.BytesLoggerFactory(file=lines),
     )
     _configure_standard_library(target, number, [*preparing, as_text])
 
@@ -125,12 +120,15 @@ def _stamped(_logger: Any, _method: str, line: _Line) -> _Line:
     return line
 
 
-def _json_bytes(_logger: Any, _method: str, line: _Line) -> bytes:
-    return _ENCODER.encode(line)  # A time comes out as RFC 3339 has it.
+def _json(_logger: Any, _method: str, line: _Line) -> str:
+    try:
+        return _ENCODER.encode(line).decode()  # A time comes out as RFC 3339 has it.
+    except UnicodeEncodeError:  # Half a character, of somebody's cut text: this one escapes it.
+        return stdlib_json.dumps(line, default=str)
 
 
-def _json(logger: Any, method: str, line: _Line) -> str:
-    return _json_bytes(logger, method, line).decode()
+def _encoded(_logger: Any, _method: str, text: Any) -> bytes:
+    return str(text).encode(errors="backslashreplace")
 
 
 def _configure_standard_library(target: TextIO, number: int, processors: list[Processor]) -> None:
@@ -167,7 +165,7 @@ def _concealer(secrets: Iterable[str]) -> Processor:
         return pattern.sub(CONCEALED, str(value))
 
     def conceal(_logger: Any, _method: str, line: _Line) -> _Line:
-        # One line for every call, of nothing but what its caller sent: not worth the search.
-        return line if line["event"] == "rpc" else clean(line)
+        # One line for every call, of nothing but what its caller sent, unless it was refused: not worth the search.
+        return line if line["event"] == "rpc" and "message" not in line else clean(line)
 
     return conceal

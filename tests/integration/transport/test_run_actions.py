@@ -8,9 +8,10 @@ from google.type.money_pb2 import Money
 from integration.transport.conftest import refusal, told, until
 
 from payment_actions.v1 import payment_actions_pb2 as pb
-from payment_actions_server.domain.errors import OrderNotFound
+from payment_actions_server.domain.errors import GatewayUnavailable, OrderNotFound
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.domain.status import Action
+from payment_actions_server.transport import mapping
 
 
 def item(order_id="4711", action=pb.ACTION_CAPTURE, request_id="r1", **more):
@@ -121,3 +122,22 @@ async def test_no_items_and_too_many_are_refused(stub, engine):
     for items in ([], [item()] * 10_001):
         refused = await refusal(stub.RunActions(pb.RunActionsRequest(items=items)))
         assert refused.violations == ["items"]
+
+
+async def test_error_with_half_a_character_ends_only_its_item(stub, engine):
+    engine.errors["4711"] = GatewayUnavailable("could not be asked (\ud83d). Nothing happened.", store="shop")
+    responses = await asyncio.wait_for(run(stub, item(), item("fine")), 5)
+    told = {response.order_id: response for response in responses}
+    assert told["4711"].error.message == "could not be asked (\ufffd). Nothing happened."
+    assert not told["fine"].HasField("error")
+
+
+async def test_answer_that_no_message_holds_ends_only_its_item(stub, engine, monkeypatch):
+    real = mapping.operation
+
+    def odd(record):
+        return real(record) | ({"message": "\ud83d"} if record.order_id == "bad" else {})
+
+    monkeypatch.setattr(mapping, "operation", odd)
+    responses = await asyncio.wait_for(run(stub, item("bad"), item("fine")), 5)
+    assert {response.order_id: response.HasField("error") for response in responses} == {"bad": True, "fine": False}

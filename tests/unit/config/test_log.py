@@ -1,5 +1,6 @@
 """Logging: one JSON line an event, and never a secret."""
 
+import asyncio
 import io
 import json
 import logging
@@ -94,3 +95,44 @@ def test_setting_it_up_again_starts_anew(lines):
     logging.getLogger("somebody").error("above")
     assert lines() == []
     assert [json.loads(line)["event"] for line in again.buffer.getvalue().splitlines()] == ["above"]
+
+
+class Full(io.RawIOBase):
+    """A disk that has no room."""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        raise OSError(28, "No space left on device")
+
+
+def test_a_line_that_cannot_be_written_fails_nobody(lines):
+    log.configure("info", stream=io.TextIOWrapper(io.BufferedWriter(Full())))
+    structlog.get_logger().info("event", text="x" * 100_000)
+    log.configure("info")
+
+
+async def test_lines_of_one_turn_of_the_event_loop_are_written_together(lines):
+    for number in range(3):
+        structlog.get_logger().info("event", number=number)
+    assert lines() == []
+    await asyncio.sleep(0)
+    assert [line["number"] for line in lines()] == [0, 1, 2]
+
+
+async def test_what_waits_is_written_when_it_must_be(lines):
+    structlog.get_logger().info("event")
+    log.flush()
+    assert len(lines()) == 1
+
+
+def test_half_a_character_is_shown_escaped(lines):
+    structlog.get_logger().info("event", text="cut \ud83d off")
+    (line,) = lines()
+    assert line["text"] == "cut \ud83d off"
+
+
+def test_a_secret_is_struck_out_of_what_refused_a_call(lines):
+    structlog.get_logger().info("rpc", code="UNAVAILABLE", message="adapter: wrong key tell-nobody")
+    assert lines()[0]["message"] == "adapter: wrong key [secret]"

@@ -208,3 +208,19 @@ async def test_reader_who_joins_a_read_that_began_before_a_commit_does_not_wait_
         await take(here.engine.watch(frozenset(), 0), 1)
         assert (here.clock.now() - asked).total_seconds() < 0.1
         await first
+
+
+@in_virtual_time
+async def test_reader_of_a_quiet_store_gets_signs_of_life_while_others_are_busy(tmp_path):
+    async with world(tmp_path) as here:
+        asked = []
+
+        async def always_something_of_others(sequence, stores, limit):
+            await asyncio.sleep(1)
+            asked.append(sequence)
+            assert len(asked) < 100, "it hears nothing for too long"
+            return [], sequence + 1
+
+        here.storage.events_after = always_something_of_others
+        watching = here.engine.watch(frozenset(), 0)
+        assert isinstance(await anext(watching), int)

@@ -12,6 +12,8 @@ PaymentActionsError
 from enum import StrEnum
 from typing import ClassVar
 
+from payment_actions_server.domain.text import keepable
+
 
 class ErrorReason(StrEnum):
     """Why a call was refused; public, stable, one for each value of the contract's `ErrorReason`."""
@@ -46,8 +48,8 @@ class PaymentActionsError(Exception):
 
     def __init__(self, message: str, **metadata: str) -> None:
         super().__init__(message)
-        self.message = message
-        self.metadata = metadata
+        self.message = keepable(message)  # It may say what an adapter said.
+        self.metadata = {key: keepable(value) for key, value in metadata.items()}
 
 
 class StoreNotFound(PaymentActionsError):

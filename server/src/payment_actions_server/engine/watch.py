@@ -47,16 +47,13 @@ class Watch:
                 if not stores or event.store in stores:
                     silent_since = clock.now()
                     yield event
-            if position != last:
-                last = position
-                continue
-            if not caught_up:
-                caught_up, silent_since = True, clock.now()
-                yield last
-            await _wait(news, policy.poll_seconds)
-            if clock.now() - silent_since >= idle:
+            behind, last = position != last, position
+            if clock.now() - silent_since >= idle or not (behind or caught_up):
                 silent_since = clock.now()
+                caught_up = caught_up or not behind
                 yield last
+            if not behind:
+                await _wait(news, policy.poll_seconds)
 
     async def _after(self, sequence: int) -> tuple[list[Event], int]:
         """Return the next events, and the sequence to go on from. Readers who stand at the same place read once."""

@@ -164,15 +164,20 @@ class Servicer:
         outcomes: asyncio.Queue[pb.RunActionsResponse],
     ) -> None:
         for index, item in items:  # Shared by all workers: each takes the next one that nobody has taken.
+            about: dict[str, Any] = {
+                "index": index,
+                "store": item.store,
+                "order_id": item.order_id,
+                "action": item.action,
+            }
             try:
-                outcome = await self._run_item(item, validate_only, actor)
+                outcome = pb.RunActionsResponse(**about, **await self._run_item(item, validate_only, actor))
             except (Exception, asyncio.CancelledError) as error:  # An item's boundary: one that fails stops no other.
                 status = self._boundary.status_of(error, "RunActions")
                 if status is None:
                     raise
-                outcome = {"error": status}
-            named: dict[str, Any] = {"store": item.store, "order_id": item.order_id, "action": item.action}
-            await outcomes.put(pb.RunActionsResponse(index=index, **named, **outcome))
+                outcome = pb.RunActionsResponse(**about, error=status)
+            await outcomes.put(outcome)
 
     async def _run_item(self, item: pb.ActionItem, validate_only: bool, actor: str) -> dict[str, mapping.Fields]:
         action = mapping.ACTION_OF[item.action]

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from support.virtual_time import in_virtual_time
-from support.world import STORE, world
+from support.world import METHOD, STORE, world
 
 from payment_actions_server.domain.errors import PlatformUnavailable, StoreNotFound
 from payment_actions_server.domain.event import EventType
@@ -214,6 +214,33 @@ async def test_repeat_of_a_notification_that_could_not_look_for_its_order_again_
         await here.notify(message_id="m", name_order=False)
         await asyncio.sleep(3)
         assert await here.status() is PaymentStatus.CAPTURED
+
+
+@in_virtual_time
+async def test_notification_of_an_order_that_has_become_ours_is_looked_after(tmp_path):
+    async with world(tmp_path) as here:
+        here.platform.place("1", method_name="Bank transfer", status=PaymentStatus.PENDING)
+        assert not (await here.view()).payment.ours
+        authorization = here.gateway.authorize("1", 12_990, "USD")
+        here.platform.change("1", method_name=METHOD, references=(authorization,))
+        await here.notify()
+        await asyncio.sleep(5)
+        assert await here.status() is PaymentStatus.AUTHORIZED
+
+
+@in_virtual_time
+async def test_notification_of_an_order_that_was_ours_and_is_again_is_looked_after(tmp_path):
+    async with world(tmp_path) as here:
+        here.pending()
+        await here.view()
+        here.platform.change("1", method_name="Bank transfer")
+        await here.refresh()
+        assert not (await here.view()).payment.ours
+        here.platform.change("1", method_name=METHOD)
+        here.gateway.authorize("1")
+        await here.notify(name_order=False)
+        await asyncio.sleep(5)
+        assert await here.status() is PaymentStatus.AUTHORIZED
 
 
 @in_virtual_time

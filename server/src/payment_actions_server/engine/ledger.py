@@ -66,7 +66,7 @@ class Ledger:
         message: str = "",
         looked: Payment | None = None,
     ) -> Payment:
-        """Save ``payment`` with the event that says why, and let the store know if its status moved.
+        """Save ``payment`` with the event that says why, and let the store know what it shall hold now.
 
         A change that breaks a rule which always holds is not made: the payment keeps its facts and shows an anomaly.
 
@@ -74,11 +74,12 @@ class Ledger:
         """
         now, details = self._context.clock.now(), cause.details
         breach = payment.breach(work.known())
+        known = work.known()
         if breach:
             log.error("rule broken", store=payment.store, order_id=payment.order_id, breach=breach)
-            payment, details = replace(work.known(), anomaly=breach), {**details, "anomaly": breach}
-        if payment.amounts != work.known().amounts:
-            details = {**details, **payment.newly_moved(work.known())}
+            payment, details = replace(known, anomaly=breach), {**details, "anomaly": breach}
+        if payment.amounts != known.amounts:
+            details = {**details, **payment.newly_moved(known)}
         changed, event = payment.recorded(
             event_type,
             now=now,
@@ -91,7 +92,10 @@ class Ledger:
             refreshes=0,
         )
         work.save_payment(changed, event)
-        if changed.status is not before:
+        moved = (changed.captured_minor, changed.refunded_minor) != (known.captured_minor, known.refunded_minor)
+        # While an anomaly stands, what the store changed by itself is let be.
+        passed = bool(known.anomaly) and not changed.anomaly
+        if changed.status is not before or moved or passed:
             self.tell_store(work, changed)
         return changed
 
@@ -105,7 +109,7 @@ class Ledger:
             state=StoreUpdateState.PENDING,
             generation=known.generation + 1,
             attempts=0,
-            last_error="",
+            # `last_error` stays: a write that failed may still be carried out, after this one; see `StoreUpdates`.
             next_attempt_time=self._context.clock.now(),
         )
         work.put_store_update(update)

@@ -125,7 +125,7 @@ class Notifications:
 def _schedule(work: PaymentWork, soon: datetime) -> bool:
     """Should we die before we look, the schedule looks in our stead. Tell whether there is anything to look at."""
     payment = work.payment
-    if payment is None or not payment.ours:
-        return False
+    if payment is None:
+        return False  # One that is not ours may have become so.
     work.reschedule(soon, payment.refreshes)
     return True

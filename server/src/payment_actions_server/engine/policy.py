@@ -36,6 +36,7 @@ class EnginePolicy:
     store_update: Backoff = Backoff(first_seconds=1, max_seconds=900)  #: Between tries to write to the store.
     expiry_margin_seconds: float = 60.0  #: How long after an authorization's end to look what became of it.
     platform_call_seconds_max: float = 20.0
+    store_doubt_seconds: float = 300.0  #: How long the store may still carry out a write whose answer never came.
     poll_seconds: float = 1.0  #: How often the background looks for work that is due.
     batch_max: int = 32  #: How much due work one look takes.
     discovery_seconds: float = 60.0  #: How often stores are asked for orders not seen yet; 0: never.
@@ -53,7 +54,7 @@ class EnginePolicy:
         if not payment.ours:
             return None
         unsettled = payment.status is PaymentStatus.PENDING or payment.refund_unconfirmed
-        waiting = unsettled or payment.under_way is not None
+        waiting = unsettled or payment.under_way is not None or bool(payment.anomaly)
         if waiting or (
             payment.status is PaymentStatus.AUTHORIZED and terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE
         ):

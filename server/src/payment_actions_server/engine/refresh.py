@@ -175,26 +175,30 @@ class Refresh:
 
 def _as_ordered(store: Store, payment: Payment, order: PlatformOrder) -> Payment:
     """Return the payment as the order now says it, as far as the store is the authority over it."""
+    moved = payment.ours and payment.status is not PaymentStatus.PENDING
+    other_currency = moved and order.currency_code != payment.currency_code
     changed = replace(
         payment,
         order_number=order.order_number,
-        order_total_minor=order.total_minor,
+        # In the payment's currency an order that was changed to another costs nothing: it cannot be captured.
+        order_total_minor=0 if other_currency else order.total_minor,
         references=tuple(dict.fromkeys(payment.references + order.references)),
     )
-    ours = store.takes(order.method_code, order.method_name)
-    if payment.ours and payment.status is not PaymentStatus.PENDING:
+    if moved:
         return changed  # Money was moved through the gateway: another method now does not undo that.
-    changed = replace(changed, method_code=order.method_code, method_name=order.method_name, ours=ours)
+    ours = store.takes(order.method_code, order.method_name)
+    changed = replace(
+        changed,
+        method_code=order.method_code,
+        method_name=order.method_name,
+        ours=ours,
+        currency_code=order.currency_code,
+    )
     if not ours:
         return replace(changed, gateway="", status=order.status)
     if payment.ours:
         return changed
-    return replace(
-        changed,
-        gateway=store.gateway_adapter,
-        status=PaymentStatus.PENDING,
-        currency_code=order.currency_code,
-    )
+    return replace(changed, gateway=store.gateway_adapter, status=PaymentStatus.PENDING)
 
 
 def _log_order_unread(payment: Payment, error: PaymentActionsError) -> None:

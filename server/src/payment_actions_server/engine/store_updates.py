@@ -129,6 +129,14 @@ class StoreUpdates:
             cause=Cause(actor="service", details={"platform_status": applied.platform_status}),
             message=f"The store holds {applied.platform_status}",
         )
+        if current.last_error:
+            self._look_later(work)
+
+    def _look_later(self, work: PaymentWork) -> None:
+        """Have the order read once more: a write that failed before this one may lie over it by then."""
+        payment, due = work.known(), work.known().next_refresh_time
+        later = self._context.clock.now() + timedelta(seconds=self._context.policy.store_doubt_seconds)
+        work.reschedule(later if due is None else min(due, later), payment.refreshes)
 
     def _put_off(self, work: PaymentWork, claimed: StoreUpdate, problem: str) -> None:
         payment, current = work.known(), work.known_store_update()

@@ -31,7 +31,7 @@ from simulation.world import World
 
 REST_SECONDS_MAX = 3 * 3600.0
 LOOK_SECONDS_MAX = 600
-WATCH_SECONDS_MAX = 60
+WATCH_SECONDS_MAX = 900  # A read that began before the last fault may take twelve leases.
 ORDERS_MAX = 12
 ORDERS_OPEN_MAX = 3
 """How many orders, the latest ones, are of interest at a time."""

@@ -127,6 +127,37 @@ async def test_what_was_kept_and_what_came_since_make_the_same_sum(tmp_path, mon
 
 
 @in_virtual_time
+async def test_days_gone_by_are_read_once_and_others_again_when_more_was_counted(tmp_path, monkeypatch):
+    async with world(tmp_path, started=False) as here:
+        counter, daily_totals, read = here.engine._totals, here.storage.daily_totals, []
+
+        async def watched(known):
+            rows = await daily_totals(known)
+            read.append(sorted(row.day for row in rows if row.totals is not None))
+            return rows
+
+        monkeypatch.setattr(here.storage, "daily_totals", watched)
+        for order_id in "12":
+            here.authorized(order_id)
+            await here.view(order_id)
+            await counter.keep()
+            await asyncio.sleep(DAY.total_seconds())
+        expected = await moved(here)
+        assert read == [[], [day(here, 2)], [day(here, 1)]]
+        await here.capture("1")
+        assert await moved(here) == [*expected, (day(here), "USD", 0, TOTAL, 0)]
+        await counter.keep()
+        assert await moved(here) == [*expected, (day(here), "USD", 0, TOTAL, 0)]
+        assert read[3:] == [[], [], [day(here)]]
+        here.authorized("3")
+        await here.view("3")
+        for _ in range(3):
+            assert await moved(here) == [*expected, (day(here), "USD", TOTAL, TOTAL, 0)], (
+                "it is remembered as it was read"
+            )
+
+
+@in_virtual_time
 async def test_a_long_count_leaves_nine_tenths_of_the_time_to_others(tmp_path, monkeypatch):
     monkeypatch.setattr(totals, "CHUNK", 2)
     async with world(tmp_path, started=False) as here:

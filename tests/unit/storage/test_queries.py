@@ -470,6 +470,17 @@ async def test_of_two_counts_of_a_day_the_one_that_reaches_further_stays(storage
     assert sorted(await storage.daily_totals()) == [DayRow("", 12, []), further]
 
 
+async def test_of_days_that_are_known_only_what_changed_is_read(storage):
+    one, two = DayRow("2026-11-24", 10, [("shop", "captured", "USD", 5)]), DayRow("2026-11-25", 11, [])
+    for row in (one, two):
+        await storage.put_daily_totals(row)
+    names = {one.name, two.name, "2026-11-25@12", "2026-11-26@10"}
+    assert sorted(await storage.daily_totals(names)) == [one._replace(totals=None), two._replace(totals=None)]
+    further = one._replace(up_to_sequence=13)
+    await storage.put_daily_totals(further)
+    assert sorted(await storage.daily_totals(names)) == [further, two._replace(totals=None)]
+
+
 async def test_movements_are_the_events_by_which_something_moved(storage):
     await see(storage)  # The first sight is one.
     await storage.change(KEY, counting)

@@ -6,7 +6,7 @@ are counted once, in the background, into one row a day; whoever asks adds the f
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from payment_actions_server.domain.status import PaymentStatus
@@ -62,6 +62,7 @@ class Totals:
 
     def __init__(self, context: Context) -> None:
         self._storage = context.storage
+        self._known: dict[str, Tally] = {}  # By the names of the rows as they were read last. Never changed within.
 
     async def counted(self, last: int) -> Counted:
         """Return what is kept, and the events since then added: at most so many that it takes no time to speak of.
@@ -74,7 +75,7 @@ class Totals:
                 break
             up_to = min(position + CHUNK, last)
             for day, tally in _by_day(await self._storage.movements(position, up_to)):
-                days.setdefault(day, Counter()).update(tally)
+                _count(days, day, tally)
             position = up_to
         return Counted(days, position)
 
@@ -100,23 +101,34 @@ class Totals:
         up_to = min(position + CHUNK, last)
         rows = [*_runs(await self._storage.movements(position, up_to))]
         for place, (day, tally, sequence) in enumerate(rows, 1):
-            days.setdefault(day, Counter()).update(tally)
+            _count(days, day, tally)
             await self._put(day, days[day], up_to if place == len(rows) else sequence)
         if not rows:
             await self._put("", Counter(), up_to)
         return up_to < last
 
     async def _kept(self) -> tuple[dict[str, Tally], int]:
-        days: dict[str, Tally] = {}
-        position = 0
-        for row in await self._storage.daily_totals():
-            days[row.day] = Counter({(store, what, word): number for store, what, word, number in row.totals})
-            position = max(position, row.up_to_sequence)
-        return days, position
+        """Return what is kept of every day, and how far. Years of it are read once, then what changed."""
+        known = self._known
+        rows = await self._storage.daily_totals(known)
+        tallies = [known[row.name] if row.totals is None else _tally(row.totals) for row in rows]
+        self._known = {row.name: tally for row, tally in zip(rows, tallies, strict=True)}
+        days = {row.day: tally for row, tally in zip(rows, tallies, strict=True)}
+        return days, max((row.up_to_sequence for row in rows), default=0)
 
     async def _put(self, day: str, tally: Tally, up_to_sequence: int) -> None:
         totals = [(*key, number) for key, number in tally.items() if number]
         await self._storage.put_daily_totals(DayRow(day, up_to_sequence, totals))
+
+
+def _tally(totals: Iterable[tuple[str, str, str, int]]) -> Tally:
+    return Counter({(store, what, word): number for store, what, word, number in totals})
+
+
+def _count(days: dict[str, Tally], day: str, tally: Tally) -> None:
+    """Add to a day what moved, in a tally of its own: the one that is there is remembered as it was read."""
+    days[day] = Counter(days.get(day))
+    days[day].update(tally)
 
 
 def _by_day(movements: list[Movement]) -> Iterator[tuple[str, Tally]]:

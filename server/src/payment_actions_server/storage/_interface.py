@@ -150,8 +150,8 @@ class Storage(Protocol):
         """Return the events of a range of sequences by which money moved or a status changed, in order."""
         ...
 
-    async def daily_totals(self) -> list[DayRow]:
-        """Return what is kept of every day, read at one moment."""
+    async def daily_totals(self, known: Collection[str] = ()) -> list[DayRow]:
+        """Return what is kept of every day, read at one moment; not the totals of rows whose names are known."""
         ...
 
     async def put_daily_totals(self, row: DayRow) -> None:

@@ -22,7 +22,7 @@ _DAY_MICROSECONDS: Final = 86_400_000_000
 _MOVEMENTS: Final = f"""SELECT sequence, store, time, status_before, status_after, details FROM events
     WHERE sequence > $1 AND sequence <= $2
     AND (status_before IS NULL OR status_before <> status_after OR details LIKE '%"{MOVED}%') ORDER BY sequence"""
-_DAILY_TOTALS: Final = "SELECT day, up_to_sequence, totals FROM daily_totals"
+_DAY_NAME: Final = "day || '@' || up_to_sequence"
 _PUT_DAILY_TOTALS: Final = """INSERT INTO daily_totals (day, up_to_sequence, totals) VALUES ($1, $2, $3)
     ON CONFLICT (day) DO UPDATE SET up_to_sequence = excluded.up_to_sequence, totals = excluded.totals
     WHERE daily_totals.up_to_sequence < excluded.up_to_sequence"""
@@ -44,7 +44,12 @@ class DayRow(NamedTuple):
 
     day: str
     up_to_sequence: int
-    totals: list[tuple[str, str, str, int]]
+    totals: list[tuple[str, str, str, int]] | None  #: None: known, and not read again.
+
+    @property
+    def name(self) -> str:
+        """What tells it from other days, and from what was counted of its day before or later."""
+        return f"{self.day}@{self.up_to_sequence}"
 
 
 class Expiring(NamedTuple):
@@ -121,11 +126,19 @@ class OverviewQueries(ABC):
             )
         ]
 
-    async def daily_totals(self) -> list[DayRow]:
-        """Return what is kept of every day, read at one moment."""
-        rows = await self._rows(_DAILY_TOTALS)
-        return [DayRow(day, up_to, [tuple(entry) for entry in json.loads(totals)]) for day, up_to, totals in rows]
+    async def daily_totals(self, known: Collection[str] = ()) -> list[DayRow]:
+        """Return what is kept of every day, read at one moment.
+
+        :param known: the names of rows whose totals need not be read.
+        """
+        sql = f"""SELECT day, up_to_sequence, CASE WHEN {_DAY_NAME} {self._any_of("$1")} THEN NULL ELSE totals END
+            FROM daily_totals"""
+        return [
+            DayRow(day, up_to, None if totals is None else [tuple(entry) for entry in json.loads(totals)])
+            for day, up_to, totals in await self._rows(sql, self._strings(known))
+        ]
 
     async def put_daily_totals(self, row: DayRow) -> None:
         """Keep what was counted of a day, unless more of it was counted already."""
+        assert row.totals is not None, "a row that was not read is not written"
         await self._execute(_PUT_DAILY_TOTALS, row.day, row.up_to_sequence, json.dumps(row.totals))

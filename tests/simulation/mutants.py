@@ -347,7 +347,7 @@ def _() -> Patches:
     yield patch.object(Notifications, "_look", look)
 
 
-@mutant("acknowledged notification forgotten", within=100)
+@mutant("acknowledged notification forgotten", within=500)
 def _() -> Patches:
     async def remember(self: Notifications, store_id: str, notification: Any) -> list[Any]:
         storage = self._context.storage

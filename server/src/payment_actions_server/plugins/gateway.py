@@ -16,6 +16,7 @@ class ActionCapability(NamedTuple):
     idempotency_window: timedelta
     """How long after the first attempt a repeat under the same reference is still the same intent.
 
+    Name it shorter than the gateway's own, by as much as the clocks of two replicas may differ.
     ``timedelta.max`` where a repeat can never act twice (a void). ``timedelta(0)``: never send it again.
     """
     lookup: bool  #: Whether `PaymentGateway.look_up` can tell what became of a reference.

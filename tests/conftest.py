@@ -1,6 +1,10 @@
 """For all tests: logging as it was, however a test set it up; and a PostgreSQL for those that ask for one."""
 
 import logging
+import os
+
+# Before grpc is loaded: a process that starts others must not have it meddle with their files in between.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import pytest
 import structlog

@@ -6,6 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 from support.world import keep_worlds_in_postgres
 
+from payment_actions_server.engine import totals
+
 CHOICE = "PAYMENT_ACTIONS_TEST_STORAGE"  #: "postgresql" or "sqlite": all tests run on that one only.
 ON_BOTH = {
     "test_actions",
@@ -36,6 +38,12 @@ def _database(request, monkeypatch):
         if request.node.name in OF_SQLITE:
             pytest.skip(OF_SQLITE[request.node.name])
         keep_worlds_in_postgres(monkeypatch, request.getfixturevalue("emptied_postgres_url"))
+
+
+@pytest.fixture(autouse=True)
+def _count_seldom(monkeypatch):
+    """Count what moved once an hour: tests that live for weeks spent most of their time on looking for anything new."""
+    monkeypatch.setattr(totals, "SECONDS", 3600.0)
 
 
 @pytest.fixture(autouse=True)

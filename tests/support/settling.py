@@ -9,7 +9,7 @@ from payment_actions_server.demo.checkout import Checkout, PlacedOrder
 from payment_actions_server.demo.stage import Stage
 from payment_actions_server.demo.telling import status
 
-WAIT_SECONDS_MAX = 45
+WAIT_SECONDS_MAX = 90  # The schedule's second look at an unsettled payment comes up to 72 s after the first.
 
 
 @dataclass

@@ -238,6 +238,16 @@ async def test_refund_of_all_that_is_known_is_looked_at_until_the_gateway_can_be
         assert await here.status() is PaymentStatus.REFUNDED
 
 
+async def captured_in_part_elsewhere(here, gateway):
+    """Start an engine at a gateway of that kind, where somebody collects a part of an order that was seen."""
+    here.gateway = gateway(here.clock.now, capabilities=full_capabilities(partial=True))
+    here.engine = here.replica()
+    await here.engine.start()
+    here.authorized()
+    await here.view()
+    here.gateway.console(Action.CAPTURE, "1", 4_000)
+
+
 class GivesUpTheRest(InMemoryGateway):
     """A gateway whose void names no amount: it gives up what is left, also after somebody collected a part."""
 
@@ -260,12 +270,7 @@ class KnowsNoVoids(InMemoryGateway):
 @in_virtual_time
 async def test_void_that_was_refused_unseen_is_not_taken_for_the_one_that_somebody_else_made(tmp_path):
     async with world(tmp_path, partial=True, started=False) as here:
-        here.gateway = KnowsNoVoids(here.clock.now, capabilities=full_capabilities(partial=True))
-        here.engine = here.replica()
-        await here.engine.start()
-        here.authorized()
-        await here.view()
-        here.gateway.console(Action.CAPTURE, "1", 4_000)
+        await captured_in_part_elsewhere(here, KnowsNoVoids)
         here.gateway.console(Action.VOID, "1")
         here.gateway.faults.inject("snapshot", UNAVAILABLE)
         result = await here.void()
@@ -278,12 +283,7 @@ async def test_void_that_was_refused_unseen_is_not_taken_for_the_one_that_somebo
 @in_virtual_time
 async def test_void_of_what_somebody_had_collected_a_part_of_leaves_it_captured(tmp_path, found):
     async with world(tmp_path, partial=True, started=False) as here:
-        here.gateway = GivesUpTheRest(here.clock.now, capabilities=full_capabilities(partial=True))
-        here.engine = here.replica()
-        await here.engine.start()
-        here.authorized()
-        await here.view()
-        here.gateway.console(Action.CAPTURE, "1", 4_000)
+        await captured_in_part_elsewhere(here, GivesUpTheRest)
         if found == "by recovery":
             here.gateway.faults.inject("void", LOSE_ANSWER)
         if found == "though it cannot be asked at first":

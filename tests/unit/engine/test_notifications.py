@@ -18,6 +18,17 @@ async def out_of_reach(*_asked):
     raise StorageUnavailable("the database is out of reach")
 
 
+async def notified_in_between(here):
+    """Notify of a capture while the order's first sight, which is returned, has its snapshot and no record yet."""
+    here.authorized()
+    here.gateway.faults.inject("snapshot", slow_answer(lambda: asyncio.sleep(5)))
+    first_sight = asyncio.create_task(here.view())
+    await asyncio.sleep(1)
+    here.gateway.console(Action.CAPTURE, "1")
+    await here.notify(name_order=False)
+    return first_sight
+
+
 @in_virtual_time
 async def test_notification_makes_us_look(tmp_path):
     async with world(tmp_path) as here:
@@ -137,12 +148,7 @@ async def test_notification_during_a_look_leads_to_another(tmp_path):
 @in_virtual_time
 async def test_notification_between_an_orders_first_snapshot_and_its_record_is_not_lost(tmp_path):
     async with world(tmp_path) as here:
-        here.authorized()
-        here.gateway.faults.inject("snapshot", slow_answer(lambda: asyncio.sleep(5)))
-        first_sight = asyncio.create_task(here.view())
-        await asyncio.sleep(1)
-        here.gateway.console(Action.CAPTURE, "1")
-        await here.notify(name_order=False)
+        first_sight = await notified_in_between(here)
         assert (await first_sight).payment.status is PaymentStatus.AUTHORIZED
         await asyncio.sleep(3)
         assert await here.status() is PaymentStatus.CAPTURED
@@ -171,12 +177,7 @@ async def test_notification_that_is_remembered_while_its_order_is_being_recorded
 @in_virtual_time
 async def test_first_sight_that_cannot_ask_what_was_notified_meanwhile_leaves_a_look_to_the_schedule(tmp_path):
     async with world(tmp_path) as here:
-        here.authorized()
-        here.gateway.faults.inject("snapshot", slow_answer(lambda: asyncio.sleep(5)))
-        first_sight = asyncio.create_task(here.view())
-        await asyncio.sleep(1)
-        here.gateway.console(Action.CAPTURE, "1")
-        await here.notify(name_order=False)
+        first_sight = await notified_in_between(here)
         here.storage.stray_identifiers = out_of_reach
         with pytest.raises(StorageUnavailable):
             await first_sight

@@ -30,3 +30,8 @@ def keepable(value: T) -> T:
         if changes:
             cleaned = replace(value, **changes)
     return cast("T", cleaned)
+
+
+def in_words(error: BaseException) -> str:
+    """Return an error of somebody else's for people: its kind says what its text may not."""
+    return f"{type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ from payment_actions_server.domain.operation import Operation, Outcome
 from payment_actions_server.domain.payment import Payment, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
-from payment_actions_server.domain.text import keepable
+from payment_actions_server.domain.text import in_words, keepable
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.store import Store, gateway_payment
@@ -183,7 +183,7 @@ class Attempts:
             order_id=operation.order_id,
             operation_id=operation.operation_id,
             action=operation.action.value,
-            error=f"{type(error).__name__}: {error}",
+            error=in_words(error),
         )
         return Outcome(OperationState.UNKNOWN, message="The gateway gave no answer that tells whether it happened.")
 

@@ -9,7 +9,7 @@ import structlog
 
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
-from payment_actions_server.domain.text import keepable
+from payment_actions_server.domain.text import in_words, keepable
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.refresh import SCHEDULE, Refresh
 from payment_actions_server.engine.sight import Sight
@@ -74,7 +74,7 @@ class Discovery:
                 page = await self._page(store, walk)
             except Exception as error:  # noqa: BLE001 - the platform's adapter may raise anything
                 walk.stumble()
-                log.warning("orders could not be listed", store=store.store_id, error=_told(error))
+                log.warning("orders could not be listed", store=store.store_id, error=in_words(error))
                 return False
             for order in await self._worth_a_look(store, page.orders):
                 if order.order_id not in walk.missed and not await self._seen(store, walk, order.order_id):
@@ -117,7 +117,7 @@ class Discovery:
                 await self._refresh.refresh(key, SCHEDULE)
         except Exception as error:  # noqa: BLE001 - one order that cannot be read keeps no other from being seen
             walk.failures += 1
-            log.warning("discovered order could not be read", store=key.store, order_id=order_id, error=_told(error))
+            log.warning("discovered order could not be read", store=key.store, order_id=order_id, error=in_words(error))
             return False
         return True
 
@@ -127,7 +127,3 @@ def _may_bring_news(store: Store, order: PlatformOrder, known: KnownOrder | None
     if known is None or (not known.ours and store.takes(order.method_code, order.method_name)):
         return True
     return known.status is PaymentStatus.PENDING and order.status is not PaymentStatus.PENDING
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

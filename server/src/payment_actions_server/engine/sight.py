@@ -19,7 +19,7 @@ from payment_actions_server.domain.payment import Payment, PaymentKey, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
-from payment_actions_server.domain.text import keepable
+from payment_actions_server.domain.text import in_words, keepable
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
@@ -75,7 +75,7 @@ class Sight:
                 order_id=order_id,
             ) from None
         except Exception as error:
-            log.warning("platform could not be read", store=store.store_id, order_id=order_id, error=_told(error))
+            log.warning("platform could not be read", store=store.store_id, order_id=order_id, error=in_words(error))
             raise PlatformUnavailable(
                 f"Store {store.store_id} could not be asked for order {order_id}. Nothing was done; try again later.",
                 store=store.store_id,
@@ -122,7 +122,7 @@ class Sight:
                 "gateway could not be read",
                 store=store.store_id,
                 order_id=payment.order_id,
-                error=_told(error),
+                error=in_words(error),
             )
             raise unavailable(error, store.store_id, payment.order_id) from error
 
@@ -201,7 +201,3 @@ def unavailable(error: Exception, store: str, order_id: str, **metadata: str) ->
         )
     why = f" ({error})" if isinstance(error, NotExecuted) else ""
     return GatewayUnavailable(f"The gateway could not be asked{why}. Nothing happened; try again later.", **metadata)
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
-from payment_actions_server.domain.text import keepable
+from payment_actions_server.domain.text import in_words, keepable
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.plugins import StatusApplied, StatusUpdate
@@ -92,7 +92,7 @@ class StoreUpdates:
             async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
                 applied = keepable(await store.platform.apply_status(_update(payment)))
         except Exception as error:  # noqa: BLE001 - whatever it was, the write is idempotent: try again
-            problem = keepable(f"{type(error).__name__}: {error}")
+            problem = keepable(in_words(error))
             await self._context.storage.change(key, lambda work: self._put_off(work, claimed, problem))
         else:
             await self._context.storage.change(key, lambda work: self._delivered(work, claimed, applied))

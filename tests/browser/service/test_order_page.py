@@ -145,7 +145,7 @@ def test_a_page_that_did_not_hear_of_a_change_acts_on_nothing(front, visit, sign
         reading.continue_()
     expect(page.section).to_contain_text("This payment changed in the meantime, so nothing was done.")
     expect(page.chip).to_have_text("Voided")
-    expect(page.section.locator(".history")).to_contain_text("Void €129.90: done", timeout=8_000)
+    expect(page.section.locator(".history")).to_contain_text("Void €129.90: done", timeout=12_000)
     shoot(page.page, "stale")
     assert front.effects(order) == ["void"]
 

@@ -125,6 +125,24 @@ test("offline it waits, and asks at once when the network is back", async () => 
   watch.stop();
 });
 
+test("an attempt made while offline, that hangs, is given up for a new one when the network is back", async () => {
+  let online = true;
+  const { environment: outside, wake } = environment({ online: () => online });
+  const { client, requests } = stage(silent, silent, silent);
+  const watch = client.watch({ onEvent: () => {}, environment: outside });
+  await vi.advanceTimersByTimeAsync(10);
+  online = false;
+  wake();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(requests).toHaveLength(2);
+  expect(watch.state.name).toBe("connecting");
+  online = true;
+  wake();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(requests).toHaveLength(3);
+  watch.stop();
+});
+
 test("a page that stays hidden gives its connection back, and resumes when it is looked at", async () => {
   let hidden = false;
   const { environment: outside, wake } = environment({ hidden: () => hidden });

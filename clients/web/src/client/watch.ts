@@ -91,7 +91,8 @@ class Watcher implements Watch {
     } else if (!this.environment.online()) {
       this.disconnect();
       this.retryLater(undefined);
-    } else if (this.state.name === "waiting" || this.state.name === "paused") {
+    } else if (this.state.name !== "live") {
+      // An attempt that is under way may have begun without a network, and never end.
       this.attempts = 0;
       this.connect();
     }

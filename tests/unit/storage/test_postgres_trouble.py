@@ -342,6 +342,23 @@ async def test_row_that_is_held_for_too_long_makes_the_change_unavailable_and_no
     assert await storage.change(KEY, counting) == 2
 
 
+async def test_list_that_takes_long_holds_up_no_watch_no_notification_and_nothing_that_is_due(
+    storage, postgres, logged
+):
+    await see(storage)
+    async with postgres.connection() as other:
+        await other.execute("SELECT pg_advisory_lock(7)")
+        long_list = asyncio.create_task(storage._listed("SELECT pg_advisory_lock(7)"))
+        await until_somebody_waits(postgres)
+        await storage.counts()  # Whoever asks whether the service is well asks this.
+        assert await storage.add_notification("shop", "m", NOW, "")
+        assert await storage.due_operations("shop", NOW, 10) == []
+        assert len((await storage.events_after(0, (), 10))[0]) == 1
+        assert not long_list.done()
+        assert tried_again(logged) == []  # None of them had to wait for the list to be given up.
+    await long_list
+
+
 # -- what PostgreSQL is asked to promise, and what it cannot hold -----------------------------------------------------
 
 
@@ -353,13 +370,13 @@ async def test_what_is_answered_is_on_disk_whatever_the_servers_default(opened, 
     storage = await opened(database)
     await see(storage)
     await storage.add_notification("shop", "m", NOW, "")
-    for line in (*storage._changing, storage._listing):
+    for line in (*storage._changing, storage._asking):
         assert [tuple(row) for row in await line.fetch("SHOW synchronous_commit")] == [(kept,)]
 
 
 async def test_a_default_that_changes_while_we_are_connected_is_not_taken_over(storage):
     """Only a value that the session itself set outlives a reload of the server's configuration."""
-    for line in (*storage._changing, storage._listing):
+    for line in (*storage._changing, storage._asking):
         found = await line.fetch("SELECT setting, source FROM pg_settings WHERE name = 'synchronous_commit'")
         assert [tuple(row) for row in found] == [("on", "session")]
 

@@ -66,7 +66,7 @@ class ListQueries(OverviewQueries):
             for part in self._parts(wanted, arguments)
         )
         sql = f"WITH page AS (SELECT p.store, p.order_id FROM ({parts}) p {first}) {_RECORDS}"
-        return [to_record(row) for row in await self._rows(sql, *arguments)]
+        return [to_record(row) for row in await self._listed(sql, *arguments)]
 
     def _parts(self, wanted: PaymentFilter, arguments: _Arguments) -> Iterator[str]:
         """Yield what the page is taken from, no more than a page of each: "payments p WHERE ..."."""

@@ -77,6 +77,10 @@ class OverviewQueries(ABC):
     async def _rows(self, sql: str, *arguments: Any) -> Sequence[Row]:
         """Run a query over the last committed state; ``$1`` stands for the first argument."""
 
+    async def _listed(self, sql: str, *arguments: Any) -> Sequence[Row]:
+        """Run a query that may take its time, as the lists that people ask for may: it holds up no `_rows`."""
+        return await self._rows(sql, *arguments)
+
     @abstractmethod
     async def _execute(self, sql: str, *arguments: Any) -> int:
         """Run a write that can be repeated without harm; return how many rows it touched once that is on disk."""
@@ -102,7 +106,7 @@ class OverviewQueries(ABC):
             (SELECT count(*) FROM operations WHERE {IN_FLIGHT_SQL} AND {of_stores}),
             (SELECT count(*) FROM store_updates WHERE next_attempt_time IS NOT NULL AND {of_stores}),
             (SELECT count(*) FROM payments WHERE next_refresh_time < $2 AND {of_stores})"""
-        rows = await self._rows(sql, self._strings(stores), to_microseconds(due_before))
+        rows = await self._listed(sql, self._strings(stores), to_microseconds(due_before))
         return Waiting(*rows[0])
 
     async def expiring(self, stores: Collection[str], after: datetime, before: datetime) -> list[Expiring]:
@@ -111,7 +115,7 @@ class OverviewQueries(ABC):
             count(*), sum(authorized_minor - captured_minor) FROM payments
             WHERE {OPEN_AUTHORIZATION_SQL} AND authorization_expire_time >= $2 AND authorization_expire_time < $3
             AND store || '' {self._any_of("$1")} GROUP BY 1, 2 ORDER BY 1, 2"""  # Not by the store: by the time.
-        found = await self._rows(sql, self._strings(stores), to_microseconds(after), to_microseconds(before))
+        found = await self._listed(sql, self._strings(stores), to_microseconds(after), to_microseconds(before))
         return [
             Expiring(to_time(day * _DAY_MICROSECONDS), currency, count, int(open_minor))
             for day, currency, count, open_minor in found
@@ -121,7 +125,7 @@ class OverviewQueries(ABC):
         """Return the events of a range of sequences by which money moved or a status changed, in order."""
         return [
             Movement(sequence, store, to_time(time), status_before, status_after, json.loads(details))
-            for sequence, store, time, status_before, status_after, details in await self._rows(
+            for sequence, store, time, status_before, status_after, details in await self._listed(
                 _MOVEMENTS, after, up_to
             )
         ]
@@ -135,7 +139,7 @@ class OverviewQueries(ABC):
             FROM daily_totals"""
         return [
             DayRow(day, up_to, None if totals is None else [tuple(entry) for entry in json.loads(totals)])
-            for day, up_to, totals in await self._rows(sql, self._strings(known))
+            for day, up_to, totals in await self._listed(sql, self._strings(known))
         ]
 
     async def put_daily_totals(self, row: DayRow) -> None:

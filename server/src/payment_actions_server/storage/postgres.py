@@ -106,6 +106,7 @@ class PostgresStorage(Queries):
         self._changing = [_Line(url, _BY_KEY) for _ in range(WRITERS)]
         self._busy: set[PaymentKey] = set()  # In a group that is under way.
         self._reading = _Line(url, _BY_KEY)
+        self._asking = _Line(url, _SETTINGS)
         self._listing = _Line(url, _SETTINGS)
         self._hearing = _Line(url, _SETTINGS)
         self._changes: deque[_Change] = deque()
@@ -151,7 +152,7 @@ class PostgresStorage(Queries):
         if self._hearing_task is not None:
             self._hearing_task.cancel()
             await asyncio.gather(*self._tasks, self._hearing_task, return_exceptions=True)
-        for line in (*self._changing, self._reading, self._listing, self._hearing):
+        for line in (*self._changing, self._reading, self._asking, self._listing, self._hearing):
             await line.aclose()
 
     async def change(self, key: PaymentKey, body: Body[T], *, request_id: str = "", operation_id: str = "") -> T:
@@ -177,12 +178,18 @@ class PostgresStorage(Queries):
 
     async def _rows(self, sql: str, *arguments: Any) -> Sequence[Row]:
         self._expect_open()
+        rows: Sequence[Row] = await self._retried(lambda: self._asking.fetch(sql, *arguments))
+        return rows
+
+    async def _listed(self, sql: str, *arguments: Any) -> Sequence[Row]:
+        # On a connection of its own: watches, notifications and what is due wait for nobody's list.
+        self._expect_open()
         rows: Sequence[Row] = await self._retried(lambda: self._listing.fetch(sql, *arguments))
         return rows
 
     async def _execute(self, sql: str, *arguments: Any) -> int:
         self._expect_open()
-        done = await self._retried(lambda: self._listing.use(lambda connection: connection.execute(sql, *arguments)))
+        done = await self._retried(lambda: self._asking.use(lambda connection: connection.execute(sql, *arguments)))
         return int(done.rpartition(" ")[2])
 
     def _any_of(self, placeholder: str) -> str:

@@ -61,13 +61,11 @@ export class Format {
   /** Read an amount as people of this locale type it. Undefined when it is none. */
   parseMoney(text: string, currencyCode: string): Money | undefined {
     const { group, point } = this;
-    let plain = text
-      .trim()
-      .replace(/[\s\u00a0\u202f]/g, "")
-      .normalize("NFKC");
+    let plain = text.normalize("NFKC").trim();
     // Groups only where they stand in a whole: "1.5" typed by a German who is used to points is not 15.
-    if (group.trim() && new RegExp(`^\\d{1,3}(\\${group}\\d{3})+(\\D|$)`).test(plain))
-      plain = plain.replaceAll(group, "");
+    const gap = group.trim() ? `[\\s\\${group}]` : "\\s";
+    if (new RegExp(`^\\d{1,3}(${gap}\\d{3})+(\\${point}\\d*)?$`).test(plain))
+      plain = plain.replaceAll(new RegExp(gap, "g"), "");
     return fromDecimal(plain.replace(point, "."), currencyCode);
   }
 

@@ -117,6 +117,25 @@ test.each([
   expect(requestIds.keep(CAPTURE)).toMatch(/^[0-9a-f]{32}$/);
 });
 
+test("a storage that fills up while the page is open costs the memory of a reload and nothing else", () => {
+  const tab = memory();
+  let full = false;
+  const setItem = (key: string, value: string) => {
+    if (full) throw new Error("full");
+    tab.setItem(key, value);
+  };
+  const requestIds = new RequestIds("", { getItem: tab.getItem, setItem });
+  const before = requestIds.keep({ ...CAPTURE, orderId: "4710" });
+  full = true;
+  const requestId = requestIds.keep(CAPTURE);
+  expect(requestIds.keep(CAPTURE)).toBe(requestId);
+  requestIds.forget(before);
+  expect(requestIds.keep({ ...CAPTURE, orderId: "4710" })).not.toBe(before);
+  full = false;
+  requestIds.forget("any");
+  expect(tab.text()).toContain(requestId);
+});
+
 test("offline nothing is sent and nothing kept", async () => {
   vi.stubGlobal("navigator", { onLine: false });
   const client = clientOf({});

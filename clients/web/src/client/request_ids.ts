@@ -44,8 +44,10 @@ interface Line {
  * that a reload asks the same question again. A second tab has its own; there the etag decides.
  */
 export class RequestIds {
-  // What holds when the browser gives no storage: a reload then forgets, a double click does not.
+  // What holds when the browser gives no storage, or no more of it: a reload then forgets, a double click does not.
   private lines: Line[] = [];
+  /** What is stored is older than `lines`: it could not be written. */
+  private behind = false;
 
   constructor(
     private readonly service: string,
@@ -53,14 +55,18 @@ export class RequestIds {
     private readonly now: () => number = Date.now,
   ) {}
 
+  /** Return the id under which `intent` was asked for, or was about to be, without a definite answer. */
+  find(intent: Intent): string | undefined {
+    const wanted = this.line(intent, "", 0);
+    return this.read().find((line) => same(line, wanted))?.id;
+  }
+
   /** Return the id under which to ask for `intent`, made and kept now unless it was before. */
   keep(intent: Intent): string {
-    const wanted = this.line(intent, "", 0);
-    const lines = this.read();
-    const known = lines.find((line) => same(line, wanted));
-    if (known !== undefined) return known.id;
-    const made = { ...wanted, id: newRequestId(), time: this.now() };
-    this.write([...lines, made].slice(-NUMBER_MAX));
+    const known = this.find(intent);
+    if (known !== undefined) return known;
+    const made = this.line(intent, newRequestId(), this.now());
+    this.write([...this.read(), made].slice(-NUMBER_MAX));
     return made.id;
   }
 
@@ -93,7 +99,7 @@ export class RequestIds {
   private read(): Line[] {
     const oldest = this.now() - AGE_MAX_MS;
     try {
-      const text = this.storage?.getItem(ITEM);
+      const text = this.behind ? undefined : this.storage?.getItem(ITEM);
       if (text) this.lines = JSON.parse(text) as Line[];
     } catch {
       // Blocked, or not ours: what this page remembers must do.
@@ -106,8 +112,9 @@ export class RequestIds {
     this.lines = lines;
     try {
       this.storage?.setItem(ITEM, JSON.stringify(lines));
+      this.behind = false;
     } catch {
-      // Blocked or full: see above.
+      this.behind = true; // Blocked or full: see above.
     }
   }
 }

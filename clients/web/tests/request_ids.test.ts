@@ -136,6 +136,42 @@ test("a storage that fills up while the page is open costs the memory of a reloa
   expect(tab.text()).toContain(requestId);
 });
 
+test.each(["UNAUTHENTICATED", "PERMISSION_DENIED", "STORE_NOT_FOUND", "GATEWAY_UNAVAILABLE", "PLATFORM_UNAVAILABLE"])(
+  "%s after a lost answer says nothing of the request that was lost",
+  async (reason) => {
+    const seen: string[] = [];
+    const client = clientOf({
+      capturePayment: ({ requestId }) => {
+        seen.push(requestId);
+        if (seen.length === 1) throw lost();
+        if (seen.length === 2) throw refusal(Code.PermissionDenied, reason);
+        return { operation: { state: OperationState.SUCCEEDED }, payment: payment() };
+      },
+    });
+    await expect(client.act(CAPTURE, { attempts: 2 })).rejects.toMatchObject({ happened: "unknown" });
+    await client.act(CAPTURE);
+    expect(new Set(seen).size).toBe(1);
+  },
+);
+
+test("a refusal before the request is looked up says nothing of what was asked for before a reload", async () => {
+  const tab = memory();
+  const asked = clientOf({ capturePayment: () => Promise.reject(lost()) }, tab);
+  await asked.act(CAPTURE, ONCE).catch(() => undefined);
+  const denied = { capturePayment: () => Promise.reject(refusal(Code.Unauthenticated, "UNAUTHENTICATED")) };
+  await expect(clientOf(denied, tab).act(CAPTURE)).rejects.toMatchObject({ happened: "unknown" });
+  expect(clientOf({}, tab).unanswered("eu-shop", "4711")).toHaveLength(1);
+});
+
+test.each([
+  ["an operation that failed", Code.Unavailable, "GATEWAY_UNAVAILABLE", { operation_id: "0123" }],
+  ["a state that is past", Code.Aborted, "ETAG_MISMATCH", {}],
+])("%s is a definite answer after a lost one, too", async (_, code, reason, metadata) => {
+  let asked = 0;
+  const capturePayment = () => Promise.reject(++asked === 1 ? lost() : refusal(code, reason, metadata));
+  await expect(clientOf({ capturePayment }).act(CAPTURE)).rejects.toMatchObject({ happened: "no", reason });
+});
+
 test("offline nothing is sent and nothing kept", async () => {
   vi.stubGlobal("navigator", { onLine: false });
   const client = clientOf({});

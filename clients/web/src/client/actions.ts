@@ -1,6 +1,6 @@
 import type { Client } from "@connectrpc/connect";
 import { Action, type Operation, OperationState, type Payment, type PaymentActions } from "../proto.js";
-import { readError } from "./errors.js";
+import { afterLostAnswer, readError } from "./errors.js";
 import type { Intent, RequestIds } from "./request_ids.js";
 
 /** An intent with its note, which is sent but kept nowhere. */
@@ -27,12 +27,17 @@ const TIMEOUT_MS = 60_000;
 const ATTEMPTS = 3;
 const PAUSE_MS = 400;
 
-/** Ask for an action under `requestId` until there is a definite answer, or `attempts` had none. */
+/**
+ * Ask for an action under `requestId` until there is a definite answer, or `attempts` had none.
+ *
+ * @param lost whether it was asked for before, without an answer.
+ */
 export async function ask(
   rpc: Client<typeof PaymentActions>,
   action: SentAction,
   requestId: string,
   requestIds: RequestIds,
+  lost: boolean,
   options: ActionOptions = {},
 ): Promise<{ operation: Operation; payment: Payment }> {
   const attempts = options.attempts ?? ATTEMPTS;
@@ -44,9 +49,12 @@ export async function ask(
       if (action.etag === undefined || isFinal(result.operation)) requestIds.forget(requestId);
       return result;
     } catch (thrown) {
-      const error = readError(thrown);
+      const answer = readError(thrown);
+      const error = lost ? afterLostAnswer(answer) : answer;
       if (error.happened === "no") requestIds.forget(requestId);
-      if (error.happened === "no" || attempt >= attempts) throw error;
+      // Of what was refused, if only this once, nothing better comes by itself.
+      if (answer.happened === "no" || attempt >= attempts) throw error;
+      lost = true;
     }
     await new Promise((wake) => setTimeout(wake, PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random())));
   }

@@ -70,10 +70,13 @@ export function createClient(options: ClientOptions): PaymentActionsClient {
     act(action, call) {
       // Before an id is made: what is kept was sent, or was about to be.
       if (globalThis.navigator?.onLine === false) return Promise.reject(offline());
-      const requestId = requestIds.keep(action);
+      const before = requestIds.find(action);
+      const requestId = before ?? requestIds.keep(action);
       let answer = asking.get(requestId);
       if (answer === undefined) {
-        answer = ask(rpc, action, requestId, requestIds, call).finally(() => asking.delete(requestId));
+        answer = ask(rpc, action, requestId, requestIds, before !== undefined, call).finally(() =>
+          asking.delete(requestId),
+        );
         asking.set(requestId, answer);
       }
       return answer;

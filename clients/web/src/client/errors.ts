@@ -91,6 +91,17 @@ const DEFINITE: ReadonlySet<Code> = new Set([
   Code.PermissionDenied,
 ]);
 
+/** What the service says before it looks for what a request id has begun, or of this try alone. */
+const OF_THIS_TRY: ReadonlySet<Reason> = new Set<Reason>([
+  "STORE_NOT_FOUND",
+  "UNAUTHENTICATED",
+  "PERMISSION_DENIED",
+  "GATEWAY_THROTTLED",
+  "GATEWAY_UNAVAILABLE",
+  "PLATFORM_UNAVAILABLE",
+  "OTHER",
+]);
+
 /** A call that has no result. Its message is the service's, in English; `failure.reason` is for programs. */
 export class PaymentActionsError extends Error {
   override readonly name = "PaymentActionsError";
@@ -135,6 +146,12 @@ export function readError(thrown: unknown): PaymentActionsError {
     delay && Number(delay.seconds) + delay.nanos / 1e9,
     { cause: error },
   );
+}
+
+/** Return what an error means to a request that was asked before without an answer: the earlier try may have happened. */
+export function afterLostAnswer(error: PaymentActionsError): PaymentActionsError {
+  const ofThisTry = OF_THIS_TRY.has(error.reason) && !("operation_id" in error.failure.metadata);
+  return ofThisTry ? unknownOutcome(new ConnectError(error.message, Code.Unknown, undefined, undefined, error)) : error;
 }
 
 /** Tell whether the caller itself ended the call. */

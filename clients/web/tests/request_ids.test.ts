@@ -172,6 +172,14 @@ test.each([
   await expect(clientOf({ capturePayment }).act(CAPTURE)).rejects.toMatchObject({ happened: "no", reason });
 });
 
+test("offline says nothing of what was asked for before without an answer", async () => {
+  const client = clientOf({ capturePayment: () => Promise.reject(lost()) });
+  await client.act(CAPTURE, ONCE).catch(() => undefined);
+  vi.stubGlobal("navigator", { onLine: false });
+  await expect(client.act(CAPTURE)).rejects.toMatchObject({ happened: "unknown" });
+  vi.unstubAllGlobals();
+});
+
 test("offline nothing is sent and nothing kept", async () => {
   vi.stubGlobal("navigator", { onLine: false });
   const client = clientOf({});

@@ -3,7 +3,7 @@ import { createConnectTransport } from "@connectrpc/connect-web";
 import type { Event, Operation, Payment } from "../proto.js";
 import { PaymentActions } from "../proto.js";
 import { type ActionOptions, ask, type SentAction } from "./actions.js";
-import { PaymentActionsError, readError } from "./errors.js";
+import { afterLostAnswer, PaymentActionsError, readError } from "./errors.js";
 import { type KeptRequest, type KeyValueStorage, RequestIds } from "./request_ids.js";
 import { type Watch, type WatchOptions, watchEvents } from "./watch.js";
 
@@ -68,9 +68,10 @@ export function createClient(options: ClientOptions): PaymentActionsClient {
     getPayment: (store, orderId, call) =>
       readable(rpc.getPayment({ store, orderId }, call).then(({ payment }) => known(payment))),
     act(action, call) {
-      // Before an id is made: what is kept was sent, or was about to be.
-      if (globalThis.navigator?.onLine === false) return Promise.reject(offline());
       const before = requestIds.find(action);
+      // Before an id is made: what is kept was sent, or was about to be.
+      if (globalThis.navigator?.onLine === false)
+        return Promise.reject(before === undefined ? offline() : afterLostAnswer(offline()));
       const requestId = before ?? requestIds.keep(action);
       let answer = asking.get(requestId);
       if (answer === undefined) {

@@ -100,6 +100,7 @@ const OF_THIS_TRY: ReadonlySet<Reason> = new Set<Reason>([
   "GATEWAY_UNAVAILABLE",
   "PLATFORM_UNAVAILABLE",
   "OTHER",
+  "OFFLINE",
 ]);
 
 /** A call that has no result. Its message is the service's, in English; `failure.reason` is for programs. */

@@ -17,7 +17,7 @@ from payment_actions_server.demo.checkout import Checkout, PlacedOrder
 from payment_actions_server.demo.stage import Stage
 
 REVIEWING = Path(__file__).parents[2] / "support" / "reviewing_plugin"
-KNOWN_KEYS = {"payment-actions.settings"}
+KNOWN_KEYS = {"payment-actions-console"}
 
 
 class ShopStage(Stage):

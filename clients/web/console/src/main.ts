@@ -11,7 +11,7 @@ import { type ConsoleShell, defineShell } from "./shell.js";
 const AFTER_PAINT_MILLISECONDS = 400;
 
 async function start(): Promise<void> {
-  const settings = readSettings(localStorage);
+  const settings = readSettings(() => localStorage);
   applyTheme(settings.theme);
   const { language, locale } = chosenLanguage(settings.language, navigator.languages);
   document.documentElement.lang = language;

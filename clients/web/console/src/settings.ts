@@ -19,9 +19,10 @@ export function isActor(text: string): boolean {
   return /^[\x20-\x7e]{1,128}$/.test(text) && text.trim() !== "";
 }
 
-export function readSettings(storage: Pick<Storage, "getItem">): Settings {
+/** @param storage gives the storage: where a page may keep nothing, already to ask for it throws. */
+export function readSettings(storage: () => Pick<Storage, "getItem">): Settings {
   try {
-    const kept = JSON.parse(storage.getItem(KEY) ?? "{}") as Record<string, unknown>;
+    const kept = JSON.parse(storage().getItem(KEY) ?? "{}") as Record<string, unknown>;
     const { actor, theme, language } = kept;
     return {
       actor: typeof actor === "string" && isActor(actor) ? actor : DEFAULTS.actor,
@@ -33,9 +34,9 @@ export function readSettings(storage: Pick<Storage, "getItem">): Settings {
   }
 }
 
-export function keepSettings(storage: Pick<Storage, "setItem">, settings: Settings): void {
+export function keepSettings(storage: () => Pick<Storage, "setItem">, settings: Settings): void {
   try {
-    storage.setItem(KEY, JSON.stringify(settings));
+    storage().setItem(KEY, JSON.stringify(settings));
   } catch {
     // It holds until the page is left.
   }

@@ -262,7 +262,7 @@ export class ConsoleShell extends LitElement {
     if (context === null) return;
     const actorChanged = settings.actor !== this.settings.actor;
     this.settings = settings;
-    keepSettings(localStorage, settings);
+    keepSettings(() => localStorage, settings);
     applyTheme(settings.theme);
     const { language, locale } = chosenLanguage(settings.language, navigator.languages);
     document.documentElement.lang = language;

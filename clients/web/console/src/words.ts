@@ -87,8 +87,9 @@ export function statusBadge(texts: Texts, status: PaymentStatus): TemplateResult
   return badge(statusWord(texts, status), statusTone(status));
 }
 
-/** What went wrong: the service's own words, or that there were none. */
+/** What went wrong: the service's own words, or that there were none; or the browser's. */
 export function failureText(texts: Texts, thrown: unknown): string {
+  if (thrown instanceof DOMException) return thrown.message; // The browser's own: a storage that is full or forbidden.
   const { reason, message } = readError(thrown);
   return reason === "NO_ANSWER" || reason === "OFFLINE" ? texts.t("common.noAnswer") : message;
 }

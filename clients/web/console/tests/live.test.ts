@@ -85,9 +85,9 @@ describe("settings", () => {
         kept = value;
       },
     };
-    expect(readSettings(storage)).toEqual({ actor: "", theme: "system", language: "" });
-    keepSettings(storage, { actor: "anna@shop.example", theme: "dark", language: "de" });
-    expect(readSettings(storage)).toEqual({ actor: "anna@shop.example", theme: "dark", language: "de" });
+    expect(readSettings(() => storage)).toEqual({ actor: "", theme: "system", language: "" });
+    keepSettings(() => storage, { actor: "anna@shop.example", theme: "dark", language: "de" });
+    expect(readSettings(() => storage)).toEqual({ actor: "anna@shop.example", theme: "dark", language: "de" });
   });
 
   test.each([

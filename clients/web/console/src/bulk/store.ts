@@ -9,10 +9,17 @@ const VERSION = 1;
 type Kept = Item & { readonly run: string };
 
 export class RunStore {
-  readonly #database: Promise<IDBDatabase>;
+  readonly #name: string;
+  #opened: Promise<IDBDatabase> | undefined;
 
   constructor(name: string = NAME) {
-    this.#database = opened(name);
+    this.#name = name;
+  }
+
+  /** Opened when it is first asked for: a browser that may keep nothing has no runs, and everything else. */
+  get #database(): Promise<IDBDatabase> {
+    this.#opened ??= opened(this.#name);
+    return this.#opened;
   }
 
   /** Keeps a new run. When this returns, it is on disk, as far as a browser tells. */
@@ -70,7 +77,7 @@ function itemsOf(run: string): IDBKeyRange {
   return IDBKeyRange.bound([run, 0], [run, Number.MAX_SAFE_INTEGER]);
 }
 
-function opened(name: string): Promise<IDBDatabase> {
+async function opened(name: string): Promise<IDBDatabase> {
   const request = indexedDB.open(name, VERSION);
   request.onupgradeneeded = () => {
     request.result.createObjectStore("runs", { keyPath: "id" });

@@ -1,5 +1,5 @@
 import "fake-indexeddb/auto";
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import {
   Action,
   type Operation,
@@ -9,13 +9,19 @@ import {
   RunActionsResponseSchema,
 } from "@payment-actions/web/proto";
 import { beforeEach, describe, expect, test } from "vitest";
+import { ErrorInfoSchema } from "../../src/gen/google/rpc/error_details_pb.js";
 import { csv } from "../src/bulk/csv.js";
 import { answered, type Item, newItems, newRun, previewed, progress, sumsOf, tally, toAsk } from "../src/bulk/model.js";
-import { Runner, type RunService } from "../src/bulk/runner.js";
+import { RunGone, Runner, type RunService } from "../src/bulk/runner.js";
 import { RunStore } from "../src/bulk/store.js";
 
+function reason(name: string, domain = "payment-actions") {
+  const value = toBinary(ErrorInfoSchema, create(ErrorInfoSchema, { reason: name, domain }));
+  return { typeUrl: "type.googleapis.com/google.rpc.ErrorInfo", value };
+}
+
+const REASON = reason("ACTION_NOT_AVAILABLE");
 const ORDERS = ["1", "2", "3"].map((orderId) => ({ store: "eu-shop", orderId, orderNumber: `#${orderId}` }));
-const REASON = { typeUrl: "type.googleapis.com/google.rpc.ErrorInfo", value: new Uint8Array() };
 
 let number = 0;
 let store: RunStore;
@@ -170,17 +176,91 @@ describe("a bulk run", () => {
   test("becomes another before it is confirmed, with other request ids; never after", async () => {
     const service = new Service();
     const runner = await begun(service);
-    await runner.choose(Action.VOID, "", () => "other");
+    await runner.choose(Action.VOID, () => "other");
     expect(new Set(runner.items.map(({ requestId }) => requestId))).toEqual(new Set(["other"]));
     await runner.preview();
     await runner.go();
-    await expect(runner.choose(Action.REFUND, "", () => "third")).rejects.toThrow("confirmed");
+    await expect(runner.choose(Action.REFUND, () => "third")).rejects.toThrow("confirmed");
     await expect(runner.preview()).rejects.toThrow("confirmed");
+  });
+
+  describe("that another tab had open, too", () => {
+    test("is not made another there after it was confirmed here", async () => {
+      const service = new Service();
+      const here = await begun(service);
+      await here.preview();
+      const there = await reloaded(service);
+      await here.go();
+      const asked = service.asked.length;
+      await there.preview();
+      expect(service.asked).toHaveLength(asked);
+      const third = await reloaded(service); // As it was read before.
+      third.run = { ...third.run, phase: "previewed" };
+      await third.choose(Action.REFUND, () => "other");
+      const kept = await reloaded(service);
+      expect(kept.run).toMatchObject({ action: Action.CAPTURE, phase: "confirmed" });
+      expect(kept.items.map(({ requestId, state }) => [requestId, state])).toEqual([
+        ["request-0", "done"],
+        ["request-1", "excluded"],
+        ["request-2", "done"],
+      ]);
+      expect([there.items, third.items]).toEqual([kept.items, kept.items]);
+    });
+
+    test("is not begun as it was when another thing was chosen in the other tab", async () => {
+      const service = new Service();
+      const here = await begun(service);
+      await here.preview();
+      const there = await reloaded(service);
+      await there.choose(Action.VOID, () => "other");
+      await there.preview();
+      const asked = service.asked.length;
+      await here.go();
+      expect(service.asked).toHaveLength(asked);
+      expect(here.run).toMatchObject({ action: Action.VOID, phase: "previewed" });
+      await here.go();
+      expect(service.asked.at(-1)).toMatchObject({ validateOnly: false, items: ["1 other", "3 other"] });
+    });
+
+    test("is not brought back when it was deleted in the other tab", async () => {
+      const here = await begun(new Service());
+      await here.preview();
+      await store.delete("run");
+      await expect(here.go()).rejects.toThrow(RunGone);
+      await expect(here.preview()).rejects.toThrow(RunGone);
+      expect(await store.get("run")).toBeNull();
+    });
+  });
+
+  test("that could not be kept is neither begun nor taken for confirmed, and its note is not lost", async () => {
+    const service = new Service();
+    const runner = await begun(service);
+    await runner.preview();
+    const { putRun } = store;
+    store.putRun = () => Promise.reject(new Error("full"));
+    await expect(runner.go("agreed by phone")).rejects.toThrow("full");
+    expect(runner.run.phase).toBe("previewed");
+    expect(service.asked).toHaveLength(1);
+    store.putRun = putRun;
+    await runner.go("agreed by phone");
+    expect((await reloaded(service)).run).toMatchObject({ phase: "confirmed", note: "agreed by phone" });
+  });
+
+  test.each([
+    ["sent", ""],
+    ["in_flight", "op-1"],
+  ] as const)("asked again: that the service cannot know says nothing of what was %s before", (state, operationId) => {
+    const [item] = newItems(ORDERS, ids());
+    const before = { ...(item as Item), state, operationId };
+    const refused = response({ error: { code: 5, message: "no such store", details: [reason("STORE_NOT_FOUND")] } });
+    expect(answered(before, refused, true).state).toBe(state);
+    expect(answered(before, refused, false).state).toBe("refused");
   });
 
   test.each([
     ["an error with the service's reason", { error: { code: 14, message: "m", details: [REASON] } }, "refused"],
     ["an error without one", { error: { code: 14, message: "m" } }, "sent"],
+    ["an error with somebody else's", { error: { code: 14, message: "m", details: [reason("X", "proxy")] } }, "sent"],
     ["a refusal by the gateway", { operation: operation(OperationState.DECLINED) }, "declined"],
     ["no answer of the gateway's", { operation: operation(OperationState.UNKNOWN) }, "in_flight"],
     ["what had been done before", { operation: operation(OperationState.ALREADY_DONE) }, "already_done"],

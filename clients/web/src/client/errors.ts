@@ -1,6 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.js";
-import { ErrorReason } from "../proto.js";
+import { ErrorReason, type RunActionsResponse } from "../proto.js";
+
+type Status = NonNullable<RunActionsResponse["error"]>;
 
 /** The domain of every reason of this service. */
 const DOMAIN = "payment-actions";
@@ -147,6 +149,13 @@ export function readError(thrown: unknown): PaymentActionsError {
     delay && Number(delay.seconds) + delay.nanos / 1e9,
     { cause: error },
   );
+}
+
+/** Return what the `error` of a RunActionsResponse means: what the single call would have thrown. */
+export function readStatus({ code, message, details }: Status): PaymentActionsError {
+  const error = new ConnectError(message, code);
+  error.details = details.map(({ typeUrl, value }) => ({ type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1), value }));
+  return readError(error);
 }
 
 /** Return what an error means to a request that was asked before without an answer: the earlier try may have happened. */

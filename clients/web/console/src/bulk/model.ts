@@ -1,9 +1,8 @@
 /** A bulk run: one action for many orders, kept so that whatever breaks off can be taken up again. Pure. */
 
+import { afterLostAnswer, readStatus } from "@payment-actions/web/client";
 import { Action, type Operation, OperationState, type RunActionsResponse } from "@payment-actions/web/proto";
 import { decimal, fromDecimal, sums } from "../money.js";
-
-type Status = NonNullable<RunActionsResponse["error"]>;
 
 /** An amount as the run's store keeps it: plain, and exact. */
 export interface Sum {
@@ -53,11 +52,16 @@ export interface Run {
 /** Those that asking again, with the same request id, can bring further. */
 const UNSETTLED: ReadonlySet<ItemState> = new Set(["ready", "sent", "in_flight"]);
 
-/** What the service says of one item is put into the item; a dry run's word as well as the run's. */
-export function answered(item: Item, response: RunActionsResponse): Item {
+/**
+ * What the run says of one item is put into the item.
+ *
+ * @param before whether it was asked for before: then a refusal may be of this try alone.
+ */
+export function answered(item: Item, response: RunActionsResponse, before = false): Item {
   if (response.error !== undefined) {
-    const state = isCertain(response.error) ? "refused" : "sent";
-    return { ...item, state, message: response.error.message };
+    const error = readStatus(response.error);
+    const { happened } = before ? afterLostAnswer(error) : error;
+    return { ...item, state: happened === "no" ? "refused" : item.state, message: error.message };
   }
   if (response.operation !== undefined) return withOperation(item, response.operation);
   return { ...item, state: "done", message: "" };
@@ -92,11 +96,6 @@ export function withOperation(item: Item, operation: Operation): Item {
   return { ...item, state: STATES[operation.state] ?? "sent", operationId: operation.operationId, message };
 }
 
-/** Definite is only what carries the service's own reason; whatever else failed may have failed after it had happened. */
-function isCertain(error: Status): boolean {
-  return error.details.some((detail) => detail.typeUrl.endsWith("/google.rpc.ErrorInfo"));
-}
-
 /** Before the request leaves: from here on it may have happened. */
 export function sent(item: Item): Item {
   return item.state === "ready" ? { ...item, state: "sent" } : item;
@@ -126,6 +125,16 @@ export function tally(items: readonly Item[]): Tally {
   const counts = Object.fromEntries(ITEM_STATES.map((state) => [state, 0])) as Record<ItemState, number>;
   for (const item of items) counts[item.state] += 1;
   return counts;
+}
+
+/** Whether two readings of a run are of the same: what was seen of one holds for the other. */
+export function sameRun(one: Run, items: readonly Item[], other: Run, others: readonly Item[]): boolean {
+  const seen = ({ requestId, state, amount }: Item): string => JSON.stringify([requestId, state, amount]);
+  return (
+    one.action === other.action &&
+    one.phase === other.phase &&
+    items.every((item, place) => others[place] !== undefined && seen(item) === seen(others[place]))
+  );
 }
 
 /** How many have an answer, of those that were to be sent. */

@@ -9,7 +9,7 @@ import {
   type RunActionsResponse,
 } from "@payment-actions/web/proto";
 import { fromDecimal } from "../money.js";
-import { answered, type Item, previewed, type Run, sent, toAsk, withAction, withOperation } from "./model.js";
+import { answered, type Item, previewed, type Run, sameRun, sent, toAsk, withAction, withOperation } from "./model.js";
 import type { RunStore } from "./store.js";
 
 /** What of the service a run needs. */
@@ -25,6 +25,9 @@ export interface RunService {
 export const PORTION = 500;
 const LOOKS_AT_ONCE = 6;
 const KEEP_MILLISECONDS = 300;
+
+/** The run was deleted, in another tab. */
+export class RunGone extends Error {}
 
 export class Runner {
   run: Run;
@@ -49,31 +52,62 @@ export class Runner {
     this.#stop.abort();
   }
 
-  async choose(action: Action, note: string, newRequestId: () => string): Promise<void> {
-    if (this.run.phase === "confirmed") throw new Error("a run that was confirmed cannot become another");
-    this.items = withAction(this.items, newRequestId);
-    this.run = { ...this.run, action, note, phase: "chosen" };
-    await this.#store.add(this.run, this.items);
+  /** Makes another run of it; one that another tab has confirmed is left as it is. */
+  async choose(action: Action, newRequestId: () => string): Promise<void> {
+    if (this.#isConfirmed) throw new Error("a run that was confirmed cannot become another");
+    await this.#takeOver();
+    if (this.#isConfirmed) return;
+    const items = withAction(this.items, newRequestId);
+    const run: Run = { ...this.run, action, phase: "chosen" };
+    await this.#store.add(run, items);
+    [this.run, this.items] = [run, items];
     this.#changed();
   }
 
-  /** Asks what each would do; starts nothing. */
+  /** Asks what each would do; starts nothing. One that another tab has confirmed is left as it is. */
   async preview(): Promise<void> {
-    if (this.run.phase === "confirmed") throw new Error("a run that was confirmed is not tried out again");
+    if (this.#isConfirmed) throw new Error("a run that was confirmed is not tried out again");
+    await this.#takeOver();
+    if (this.#isConfirmed) return;
     await this.#ask(this.items, true, (item, response) => previewed(item, response));
-    this.run = { ...this.run, phase: "previewed" };
-    await this.#store.putRun(this.run);
+    const run: Run = { ...this.run, phase: "previewed" };
+    await this.#store.putRun(run);
+    this.run = run;
     this.#changed();
   }
 
-  /** Runs what has no answer yet. Called again, it repeats the questions and no action. */
-  async go(): Promise<void> {
+  /**
+   * Runs what has no answer yet. Called again, it repeats the questions and no action. Does nothing where another tab made
+   * of the run what was not seen here: that is shown first.
+   */
+  async go(note = this.run.note): Promise<void> {
     if (this.run.phase === "chosen") throw new Error("a run begins with its dry run");
-    this.run = { ...this.run, phase: "confirmed" };
-    await this.#store.putRun(this.run);
-    for (const item of toAsk(this.items)) this.#put(sent(item));
+    const resumed = this.#isConfirmed;
+    if (!(await this.#takeOver()) && !resumed) return;
+    if (!resumed) {
+      const run: Run = { ...this.run, note, phase: "confirmed" };
+      await this.#store.putRun(run);
+      this.run = run;
+    }
+    const asked = toAsk(this.items);
+    const before = new Set(asked.filter(({ state }) => state !== "ready").map(({ index }) => index));
+    for (const item of asked) this.#put(sent(item));
     await this.#keep();
-    await this.#ask(toAsk(this.items), false, answered);
+    await this.#ask(toAsk(this.items), false, (item, response) => answered(item, response, before.has(item.index)));
+  }
+
+  get #isConfirmed(): boolean {
+    return this.run.phase === "confirmed";
+  }
+
+  /** Takes over what another tab did with this run meanwhile. Returns whether it is still what was shown here. */
+  async #takeOver(): Promise<boolean> {
+    const kept = await this.#store.get(this.run.id);
+    if (kept === null) throw new RunGone();
+    const same = sameRun(this.run, this.items, kept.run, kept.items);
+    [this.run, this.items] = [kept.run, kept.items];
+    this.#changed();
+    return same;
   }
 
   /** An operation of this run may have ended: look. */

@@ -5,7 +5,7 @@ import { Action, type Event } from "@payment-actions/web/proto";
 import { html, nothing, type TemplateResult } from "lit";
 import { csv } from "../bulk/csv.js";
 import { type Item, type ItemState, newItems, newRun, type Phase, progress, sumsOf, tally } from "../bulk/model.js";
-import { Runner } from "../bulk/runner.js";
+import { RunGone, Runner, type RunService } from "../bulk/runner.js";
 import { hrefOf, type Route } from "../routing.js";
 import { actionWord, failureText } from "../words.js";
 import { Page } from "./page.js";
@@ -48,9 +48,12 @@ export class RunPage extends Page<"run"> {
     if (from?.run === this.route.run) return;
     this.runner?.stop();
     this.runner = null;
+    this.busy = "";
+    this.missing = false;
+    this.elsewhere = false;
     this.failure = "";
     this.filter = "";
-    void this.#open();
+    void this.attempt(() => this.#open(this.route.run));
   }
 
   override disconnectedCallback(): void {
@@ -58,17 +61,25 @@ export class RunPage extends Page<"run"> {
     this.runner?.stop();
   }
 
-  async #open(): Promise<void> {
-    const kept = await this.context.runs.get(this.route.run);
+  async #open(id: string): Promise<void> {
+    const kept = await this.context.runs.get(id);
+    if (id !== this.route.run) return;
     this.missing = kept === null;
     if (kept === null) return;
-    const runner = new Runner(kept.run, kept.items, this.context.runs, this.context.client.rpc, () =>
-      this.requestUpdate(),
-    );
+    const runner = new Runner(kept.run, kept.items, this.context.runs, this.#service(), () => this.requestUpdate());
     this.runner = runner;
     // A run that was only chosen is tried at once: that moves nothing, and is what one came for.
-    if (kept.run.phase === "chosen") await this.#preview(runner);
+    if (kept.run.phase === "chosen") void this.#preview(runner);
     else this.#settle(runner);
+  }
+
+  /** The service as the page is given it: whoever changes their name acts under the new one from then on. */
+  #service(): RunService {
+    const rpc = (): RunService => this.context.client.rpc;
+    return {
+      runActions: (request, options) => rpc().runActions(request, options),
+      getOperation: (request) => rpc().getOperation(request),
+    };
   }
 
   protected override heard(event: Event): void {
@@ -78,35 +89,44 @@ export class RunPage extends Page<"run"> {
   }
 
   /** Does something with the run while no other tab does. */
-  async #drive(what: "preview" | "run", work: () => Promise<void>): Promise<void> {
+  async #drive(runner: Runner, what: "preview" | "run", work: () => Promise<void>): Promise<void> {
     const { signal } = this.stopped;
+    // The page may show another run by the time that this one is heard of.
+    const here = (): boolean => this.runner === runner && !signal.aborted;
     const exclusive = async (lock: unknown): Promise<void> => {
+      if (!here()) return;
       this.elsewhere = lock === null;
       if (lock === null) return;
       this.busy = what;
       try {
         await work();
-        this.failure = "";
+        if (here()) this.failure = "";
       } catch (error) {
-        if (!signal.aborted) this.failure = failureText(this.context.texts, error);
+        if (here()) this.#failed(error);
       } finally {
-        this.busy = "";
+        if (here()) this.busy = "";
       }
     };
     // Without locks (plain HTTP from another machine) two tabs may ask twice: with the same request ids, which is harmless.
     if (navigator.locks === undefined) await exclusive(true);
-    else await navigator.locks.request(`payment-actions-run-${this.route.run}`, { ifAvailable: true }, exclusive);
+    else await navigator.locks.request(`payment-actions-run-${runner.run.id}`, { ifAvailable: true }, exclusive);
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof RunGone) {
+      this.runner = null;
+      this.missing = true;
+    } else {
+      this.failure = failureText(this.context.texts, error);
+    }
   }
 
   async #preview(runner: Runner): Promise<void> {
-    await this.#drive("preview", () => runner.preview());
+    await this.#drive(runner, "preview", () => runner.preview());
   }
 
-  async #go(runner: Runner): Promise<void> {
-    // What another tab did meanwhile is in the store.
-    const kept = await this.context.runs.get(runner.run.id);
-    if (kept !== null) [runner.run, runner.items] = [kept.run, kept.items];
-    await this.#drive("run", () => runner.go());
+  async #go(runner: Runner, note?: string): Promise<void> {
+    await this.#drive(runner, "run", () => runner.go(note));
     this.#settle(runner);
   }
 
@@ -120,7 +140,11 @@ export class RunPage extends Page<"run"> {
     const { runner } = this;
     if (runner === null) {
       return html`<div class="page"><h1 tabindex="-1">${texts.t("runs.title")}</h1>
-        <p>${this.missing ? texts.t("run.missing") : texts.t("common.loading")}</p></div>`;
+        ${
+          this.failure === ""
+            ? html`<p>${texts.t(this.missing ? "run.missing" : "common.loading")}</p>`
+            : html`<p class="notice" data-kind="bad" role="alert">${texts.t("common.failed", { message: this.failure })}</p>`
+        }</div>`;
     }
     const { run } = runner;
     const title = texts.t("run.title", { action: actionWord(texts, run.action), count: run.count });
@@ -155,9 +179,9 @@ export class RunPage extends Page<"run"> {
     const { run, items } = runner;
     const counts = tally(items);
     const again = (action: Action): void => {
-      void this.#drive("preview", async () => {
-        await runner.choose(action, run.note, newRequestId);
-        await runner.preview();
+      void this.#drive(runner, "preview", async () => {
+        await runner.choose(action, newRequestId);
+        if (runner.run.phase !== "confirmed") await runner.preview();
       });
     };
     return html`
@@ -248,8 +272,7 @@ export class RunPage extends Page<"run"> {
     const submit = (event: SubmitEvent): void => {
       const form = event.target as HTMLFormElement;
       const note = String(new FormData(form).get("note") ?? "").trim();
-      runner.run = { ...run, note };
-      void this.#drive("run", () => runner.go()).then(() => this.#settle(runner));
+      void this.#go(runner, note);
     };
     return html`
       <dialog class="confirm" aria-labelledby="confirm-title">

@@ -74,7 +74,9 @@ async def test_refunds_that_x_cart_made_itself_are_seen(platform, shop, rows, st
     assert (await platform.read_order("1")).status is status
 
 
-@pytest.mark.parametrize("order_id", ["2", "", "by_number/00001", "1/payment_status", "1.json", "٣", "-1", "9" * 40])
+@pytest.mark.parametrize(
+    "order_id", ["2", "", "01", "by_number/00001", "1/payment_status", "1.json", "٣", "-1", "9" * 40]
+)
 async def test_what_is_no_order_is_missing(platform, shop, order_id):
     shop.create()
     with pytest.raises(OrderMissing):

@@ -122,7 +122,10 @@ def create(settings: Mapping[str, Any]) -> StorePlatform:
 
 
 def _checked(order_id: str) -> str:
-    """Return the id if it can be one: digits, and nothing that would lead to another resource."""
-    if not re.fullmatch(r"[0-9]{1,18}", order_id):
-        raise OrderMissing(f"X-Cart has no order with id {order_id!r}: its ids are numbers")
+    """Return the id if it can be one: digits, and nothing that would lead to another resource.
+
+    X-Cart takes 007 for 7; one order with two ids would be two orders to whoever asks.
+    """
+    if not re.fullmatch(r"[1-9][0-9]{0,17}", order_id):
+        raise OrderMissing(f"X-Cart has no order with id {order_id!r}: its ids are numbers, without leading zeros")
     return order_id

@@ -66,7 +66,7 @@ class Sight:
         """
         try:
             async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
-                return keepable(await store.platform.read_order(order_id))
+                order = keepable(await store.platform.read_order(order_id))
         except OrderMissing:
             raise OrderNotFound(
                 f"Store {store.store_id} has no order {order_id!r}. Check the id: it is the platform's own, not the"
@@ -81,6 +81,14 @@ class Sight:
                 store=store.store_id,
                 order_id=order_id,
             ) from error
+        if order.order_id != order_id:  # A second record of it would let a second operation run beside the first.
+            raise OrderNotFound(
+                f"Store {store.store_id} knows order {order_id!r} as {order.order_id!r}. Ask for it by that id.",
+                store=store.store_id,
+                order_id=order_id,
+                platform_order_id=order.order_id,
+            )
+        return order
 
     async def _first_look(self, store: Store, key: PaymentKey) -> Record:
         order = await self.read_order(store, key.order_id)

@@ -21,7 +21,8 @@ class PlatformKind(StrEnum):
 class PlatformOrder:
     """An order as the platform tells it. ``total_minor`` counts minor units, converted through decimal text."""
 
-    order_id: str  #: The platform's own id, as callers of the API name the order.
+    order_id: str
+    """The platform's own id, in its one spelling. Callers name the order by it; a read by another is not followed."""
     order_number: str  #: The public number, as staff and customers know it.
     method_code: str  #: The platform's key of the payment method.
     method_name: str  #: Its display name. The store's ``payment_methods`` are matched against both.

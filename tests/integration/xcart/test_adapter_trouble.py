@@ -59,6 +59,16 @@ async def test_a_refused_key_names_its_setting(connect, shop):
     assert not any("wrong" in str(error) + repr(error) for error in errors)
 
 
+@pytest.mark.parametrize("mistyped", ["{} ", " {}"])
+async def test_a_key_with_a_space_too_many_is_not_shown(connect, shop, mistyped):
+    # The HTTP library refuses such a header in words that quote it.
+    key = mistyped.format(shop.write_token)
+    with pytest.raises(SettingsError) as caught:
+        await connect(key=key).read_order("1")
+    assert caught.value.key == "api_key"
+    assert shop.write_token not in f"{caught.value!r} {caught.value.__context__!r}"
+
+
 async def test_an_address_without_the_api_names_its_setting(connect, shop):
     shop.create()
     with pytest.raises(SettingsError) as caught:

@@ -32,6 +32,8 @@ def test_everything_set():
         ({"url": "https://shop.example/?_key=x"}, "url"), ({"url": "https://shop.example:port/"}, "url"),
         ({"url": "http://127.0.0.1.evil.example/"}, "url"), ({"url": "https://"}, "url"),
         ({"api_key": "inline"}, "api_key"), ({"api_key": SecretStr("")}, "api_key"),
+        ({"url": "https://shop.example/\n"}, "url"), ({"url": "https://shop .example/"}, "url"),
+        ({"url": f"https://shop.example/{'a' * 70_000}/"}, "url"),
         ({"api_key": SecretStr("two\nlines")}, "api_key"), ({"api": "graphql"}, "api"),
         ({"statuses": {"SHIPPED": "S"}}, "statuses.SHIPPED"), ({"statuses": {"VOIDED": ""}}, "statuses.VOIDED"),
         ({"statuses": {"VOIDED": 5}}, "statuses.VOIDED"), ({"statuses": "D"}, "statuses"),

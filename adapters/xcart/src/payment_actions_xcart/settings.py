@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from payment_actions_server.plugins import NO_UNKNOWN_KEYS, PaymentStatus, Secret, SettingsError, parse_settings
 
 _TIMEOUT_SECONDS_MAX = 60.0
+_URL_LENGTH_MAX = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +41,16 @@ def read_settings(table: Mapping[str, Any]) -> Settings:
     _check_statuses(settings.statuses)
     if not 0 < settings.timeout_seconds <= _TIMEOUT_SECONDS_MAX:
         raise SettingsError("timeout_seconds", f"is above 0 and at most {_TIMEOUT_SECONDS_MAX:g}")
-    if not settings.api_key.get_secret_value().isascii() or _has_controls(settings.api_key.get_secret_value()):
-        raise SettingsError("api_key", "has characters that no X-Cart key has; is there a line break in its file?")
+    if not _could_be_a_key(settings.api_key.get_secret_value()):
+        problem = "has characters that no X-Cart key has; is there a space or a line break around it?"
+        raise SettingsError("api_key", problem)
     return settings
 
 
 def _check_url(url: str, *, allow_plain_http: bool) -> None:
     try:
+        if " " in url or _has_controls(url) or len(url) > _URL_LENGTH_MAX:
+            raise ValueError
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port  # both raise for nonsense
     except ValueError:
@@ -66,6 +70,11 @@ def _check_statuses(statuses: Mapping[str, str]) -> None:
             raise SettingsError(f"statuses.{name}", f"is no payment status; these are: {known}")
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", code):
             raise SettingsError(f"statuses.{name}", "is the code of one of the shop's payment statuses")
+
+
+def _could_be_a_key(key: str) -> bool:
+    """Tell whether a header can carry it: if not, the HTTP library's error would quote it."""
+    return key.isascii() and not _has_controls(key) and key == key.strip()
 
 
 def _has_controls(text: str) -> bool:

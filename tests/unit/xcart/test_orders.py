@@ -35,7 +35,9 @@ def test_a_json_number_is_read_to_the_last_digit(text, currency, minor):
     assert minor_units(Decimal(parsed(text)), currency) == minor
 
 
-@pytest.mark.parametrize(("text", "currency"), [("1.005", "EUR"), ("0.5", "JPY"), ("NaN", "EUR"), ("1", "XXX")])
+@pytest.mark.parametrize(
+    ("text", "currency"), [("1.005", "EUR"), ("0.5", "JPY"), ("NaN", "EUR"), ("1", "XXX"), ("1e30", "EUR")]
+)
 def test_an_amount_that_is_none_in_its_currency_is_refused(text, currency):
     with pytest.raises(ValueError):  # noqa: PT011 - the message is the domain's
         minor_units(Decimal(text), currency)

@@ -31,6 +31,9 @@ _ROLES: Final = {
 # PHP before 7.1 writes 129.90 as 129.90000000000001. Far above that noise, far below any minor unit.
 _NOISE: Final = Decimal("1e-6")
 
+# More than any amount has. Rounding far more fails with an error that is no ValueError; such an amount has no noise.
+_DIGITS_MAX: Final = 20
+
 Named = Mapping[str, str]
 
 
@@ -85,7 +88,7 @@ def minor_units(amount: Decimal, currency_code: str) -> int:
 
     :raises ValueError: finer than the minor unit, too large, or an unknown currency.
     """
-    if amount.is_finite():
+    if amount.is_finite() and amount.adjusted() < _DIGITS_MAX:
         rounded = round(amount, exponent(currency_code))
         if abs(amount - rounded) <= _NOISE:
             amount = rounded

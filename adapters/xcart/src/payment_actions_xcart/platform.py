@@ -19,6 +19,7 @@ from payment_actions_server.plugins import (
     Unavailable,
 )
 
+from .completing import PATIENCE_SECONDS_MAX
 from .errors import UnknownCode
 from .listing import Listed, Position, position_of, start, token_of
 from .orders import StoredOrder, platform_order, word
@@ -118,7 +119,8 @@ def create(settings: Mapping[str, Any]) -> StorePlatform:
     url = given.url if given.url.endswith("/") else f"{given.url}/"
     transport = Transport(url, given.timeout_seconds)
     api = RestApi if given.api == "rest" else LegacyApi
-    return XCart(transport, api(transport, given.api_key), StatusMap(given.overrides()))
+    patience_seconds = min(given.timeout_seconds, PATIENCE_SECONDS_MAX)
+    return XCart(transport, api(transport, given.api_key, patience_seconds), StatusMap(given.overrides()))
 
 
 def _checked(order_id: str) -> str:

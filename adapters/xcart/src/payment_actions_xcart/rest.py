@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from payment_actions_server.plugins import AdapterError, OrderMissing, Secret, Unavailable
 
 from . import answers
+from .completing import Completing
 from .errors import Misconfigured, UnknownCode
 from .listing import ROWS, Listed, Position, Row, key_of, search
-from .orders import StoredOrder, refunded_sum
+from .orders import Named, StoredOrder, refunded_sum
 from .transport import NO_JSON, Reply, Transport
 
 _PAGE_SIZE_MAX = 50  # two more requests an order: what a page costs must stay within one call's patience
@@ -20,10 +22,12 @@ _AT_ONCE_MAX = 4  # requests to one shop; it has customers to serve
 class RestApi:
     """The calls this adapter needs of X-Cart 5.5. Ids are checked by the caller."""
 
-    def __init__(self, transport: Transport, token: Secret) -> None:
+    def __init__(self, transport: Transport, token: Secret, patience_seconds: float) -> None:
         self._transport = transport
         self._token = token
+        self._patience_seconds = patience_seconds
         self._gate = asyncio.Semaphore(_AT_ONCE_MAX)
+        self._completing = Completing(self._completed, _stored)
 
     async def order(self, order_id: str) -> StoredOrder:
         """Return one order."""
@@ -47,6 +51,7 @@ class RestApi:
 
     async def changed(self, after: Position, size: int) -> Listed:
         """Return some orders whose last change lies after ``after``, oldest first."""
+        until = asyncio.get_running_loop().time() + self._patience_seconds
 
         async def page(number: int) -> Sequence[Row]:
             order = {"order[lastRenewDate]": "desc", "order[date]": "desc"}
@@ -57,15 +62,9 @@ class RestApi:
             return answers.rows(reply.data)
 
         found = await search(page, after=after.key, size=min(size, _PAGE_SIZE_MAX), guess=after.guess)
-        orders = await asyncio.gather(*(self._listed(row) for row in found.rows))
-        last = Position(key_of(found.rows[-1]), found.next_page) if found.next_page and found.rows else None
-        return Listed([order for order in orders if order is not None], last)
-
-    async def _listed(self, row: Row) -> StoredOrder | None:
-        try:
-            return await self._completed(row)
-        except OrderMissing:
-            return None  # deleted while the page was being read
+        done = await self._completing.orders(found.rows, until=until)
+        more = found.next_page if done.rows == len(found.rows) else found.next_page or 1
+        return Listed(done.orders, Position(key_of(found.rows[done.rows - 1]), more) if more and found.rows else None)
 
     async def _completed(self, order: Row) -> StoredOrder:
         """Add what X-Cart tells only in resources of their own: the payment method and Amazon's ids."""
@@ -75,23 +74,7 @@ class RestApi:
             self._get(f"api/orders/{order_id}/details"),
         )
         every = answers.rows(self._found(transactions, order_id))
-        paid = answers.latest(every)
-        backend = [row for transaction in every for row in answers.backend_rows(transaction)]
-        code, name = _status(answers.mapping(order.get("payment_status"), "payment_status"))
-        return StoredOrder(
-            order_id=order_id,
-            order_number=answers.text(order, "order_number") or order_id,
-            total=answers.decimal(order, "total"),
-            currency_code=answers.required(order, "currency"),
-            code=code,
-            word=name,
-            method_code=answers.text(paid, "name"),
-            method_name=answers.text(paid, "local_name"),
-            cells=answers.named(paid.get("data")),
-            details=answers.named(self._found(details, order_id)),
-            refunded=refunded_sum(backend),
-            update_time=answers.moment(order.get("update_date")),
-        )
+        return _stored(order, every, answers.named(self._found(details, order_id)))
 
     async def _get(self, path: str, **options: Any) -> Reply:
         return await self._request("GET", path, **options)
@@ -114,6 +97,29 @@ class RestApi:
         if reply.status != HTTPStatus.OK or reply.data is NO_JSON:
             raise _unexpected(reply)
         return reply.data
+
+
+def _stored(order: Row, transactions: Sequence[Row] = (), details: Named = MappingProxyType({})) -> StoredOrder:
+    order_id = answers.required(order, "id")
+    paid = answers.latest(transactions)
+    backend = [row for transaction in transactions for row in answers.backend_rows(transaction)]
+    status = order.get("payment_status")
+    # Null where a status of the shop's own was deleted. A code that is empty says as little as an unknown one.
+    code, name = ("", "") if status is None else _status(status)
+    return StoredOrder(
+        order_id=order_id,
+        order_number=answers.text(order, "order_number") or order_id,
+        total=answers.decimal(order, "total"),
+        currency_code=answers.required(order, "currency"),
+        code=code,
+        word=name,
+        method_code=answers.text(paid, "name"),
+        method_name=answers.text(paid, "local_name"),
+        cells=answers.named(paid.get("data")),
+        details=details,
+        refunded=refunded_sum(backend),
+        update_time=answers.moment(order.get("update_date")),
+    )
 
 
 def _status(resource: Any) -> tuple[str, str]:

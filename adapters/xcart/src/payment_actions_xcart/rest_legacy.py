@@ -6,11 +6,13 @@ method goes in ``_method``.
 
 import asyncio
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from payment_actions_server.plugins import OrderMissing, Secret, Unavailable
 
 from . import answers
+from .completing import Completing
 from .errors import Misconfigured, UnknownCode
 from .listing import Listed, Position, Row, key_of
 from .orders import StoredOrder, refunded_sum
@@ -23,10 +25,12 @@ _AT_ONCE_MAX = 4
 class LegacyApi:
     """The calls this adapter needs of X-Cart 5.0-5.4. Ids are checked by the caller."""
 
-    def __init__(self, transport: Transport, key: Secret) -> None:
+    def __init__(self, transport: Transport, key: Secret, patience_seconds: float) -> None:
         self._transport = transport
         self._key = key
+        self._patience_seconds = patience_seconds
         self._gate = asyncio.Semaphore(_AT_ONCE_MAX)
+        self._completing = Completing(self._listed, _stored)
 
     async def order(self, order_id: str) -> StoredOrder:
         """Return one order."""
@@ -51,20 +55,17 @@ class LegacyApi:
 
         The module lists every order of the shop at once, without their statuses; the page is cut here.
         """
+        until = asyncio.get_running_loop().time() + self._patience_seconds
         reply = await self._call("get", "order")
         if reply.status != HTTPStatus.OK or not isinstance(reply.data, list):
             raise _unexpected(reply)
         ahead = sorted((row for row in answers.rows(reply.data) if key_of(row) > after.key), key=key_of)
         page = ahead[: min(size, _PAGE_SIZE_MAX)]
-        orders = await asyncio.gather(*(self._listed(row) for row in page))
-        last = Position(key_of(page[-1]), 1) if len(page) < len(ahead) else None
-        return Listed([order for order in orders if order is not None], last)
+        done = await self._completing.orders(page, until=until)
+        return Listed(done.orders, Position(key_of(page[done.rows - 1]), 1) if done.rows < len(ahead) else None)
 
-    async def _listed(self, row: Row) -> StoredOrder | None:
-        try:
-            return await self.order(answers.required(row, "order_id", "orderId", "id"))
-        except OrderMissing:
-            return None  # deleted while the page was being read
+    async def _listed(self, row: Row) -> StoredOrder:
+        return await self.order(answers.required(row, "order_id", "orderId", "id"))
 
     async def _order(self, order_id: str) -> Row:
         reply = await self._call("get", f"order/{order_id}")
@@ -72,28 +73,7 @@ class LegacyApi:
 
     async def _completed(self, order: Row) -> StoredOrder:
         """Add what the module tells only of a transaction on its own: its data cells and refunds."""
-        transactions = answers.pick(order, "payment_transactions", "paymentTransactions", "transactions")
-        brief = answers.latest(transactions)
-        paid = await self._transaction(brief)
-        method = answers.pick(paid, "payment_method", "paymentMethod")
-        service_name = answers.text(method, "service_name", "serviceName") if isinstance(method, dict) else ""
-        name = answers.text(order, "payment_method_name", "paymentMethodName", "paymentMethod")
-        code, word = _status(order)
-        order_id = answers.required(order, "order_id", "orderId", "id")
-        return StoredOrder(
-            order_id=order_id,
-            order_number=answers.text(order, "orderNumber", "order_number") or order_id,
-            total=answers.decimal(order, "total"),
-            currency_code=answers.code_of(order.get("currency")),
-            code=code,
-            word=word,
-            method_code=service_name or answers.text(brief, "method_name", "methodName", "method"),
-            method_name=name or answers.text(brief, "method_local_name", "methodLocalName"),
-            cells=answers.named(paid.get("data")),
-            details=answers.named(order.get("details")),
-            refunded=refunded_sum(answers.backend_rows(paid)),
-            update_time=answers.moment(answers.pick(order, "lastRenewDate", "updateDate", "update_date")),
-        )
+        return _stored(order, await self._transaction(_brief(order)))
 
     async def _transaction(self, brief: Row) -> Row:
         """Return the transaction with its associations; as it was where the module does not show it."""
@@ -110,6 +90,34 @@ class LegacyApi:
         body = {"_key": self._key.get_secret_value(), "_method": method, "_path": path, **(fields or {})}
         async with self._gate:
             return await self._transport.send("POST", "admin.php", headers={}, params={"target": "RESTAPI"}, data=body)
+
+
+def _brief(order: Row) -> Row:
+    """Return the transaction that paid the order, without its associations."""
+    return answers.latest(answers.pick(order, "payment_transactions", "paymentTransactions", "transactions"))
+
+
+def _stored(order: Row, paid: Row = MappingProxyType({})) -> StoredOrder:
+    brief = _brief(order)
+    method = answers.pick(paid, "payment_method", "paymentMethod")
+    service_name = answers.text(method, "service_name", "serviceName") if isinstance(method, dict) else ""
+    name = answers.text(order, "payment_method_name", "paymentMethodName", "paymentMethod")
+    code, word = _status(order)
+    order_id = answers.required(order, "order_id", "orderId", "id")
+    return StoredOrder(
+        order_id=order_id,
+        order_number=answers.text(order, "orderNumber", "order_number") or order_id,
+        total=answers.decimal(order, "total"),
+        currency_code=answers.code_of(order.get("currency")),
+        code=code,
+        word=word,
+        method_code=service_name or answers.text(brief, "method_name", "methodName", "method"),
+        method_name=name or answers.text(brief, "method_local_name", "methodLocalName"),
+        cells=answers.named(paid.get("data")),
+        details=answers.named(order.get("details")),
+        refunded=refunded_sum(answers.backend_rows(paid)),
+        update_time=answers.moment(answers.pick(order, "lastRenewDate", "updateDate", "update_date")),
+    )
 
 
 def _found(reply: Reply, order_id: str) -> Any:

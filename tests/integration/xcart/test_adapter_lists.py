@@ -1,0 +1,111 @@
+"""A list of orders in which not all is well: it gets past what cannot be read, and ends pages in time."""
+
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from payment_actions_server.plugins import PaymentStatus, Unavailable
+
+
+@contextmanager
+def altered(shop, alter):
+    """Stand before the shop, and have ``alter`` change each order that it tells."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):  # noqa: N802 - the base class's name
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            reply = httpx.request(self.command, shop.url + self.path[1:], headers=dict(self.headers), content=body)
+            told = reply.json()
+            for order in told if isinstance(told, list) else [told]:
+                if "order_number" in order or "orderNumber" in order:
+                    alter(order)
+            self.send_response(reply.status_code)
+            content = json.dumps(told).encode()
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_GET  # noqa: N815 - the base class's name
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+async def whole_list(platform, pages_max=20):
+    ids, token = [], ""
+    for _ in range(pages_max):
+        page = await platform.list_orders(changed_after=None, page_token=token, page_size=50)
+        ids += [order.order_id for order in page.orders]
+        token = page.next_page_token
+        if not token:
+            return ids
+    pytest.fail("no end")
+
+
+def of_order_2(field, value):
+    def alter(order):
+        if 2 in (order.get("id"), order.get("order_id")):
+            order[field] = value
+
+    return alter
+
+
+async def test_an_order_without_a_payment_status_is_pending_and_ends_no_list(connect, shop, api):
+    # X-Cart leaves null where a status of the shop's own was deleted.
+    for update_date in (1, 2, 3):
+        shop.create(update_date=update_date)
+    with altered(shop, of_order_2("payment_status" if api == "rest" else "paymentStatus", None)) as url:
+        platform = connect(url=url)
+        order = await platform.read_order("2")
+        assert (order.status, order.platform_status) == (PaymentStatus.PENDING, "")
+        assert await whole_list(platform) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("total", [None, 1e30, "a lot"])
+async def test_an_order_whose_total_says_nothing_ends_no_list(connect, shop, caplog, total):
+    for update_date in (1, 2, 3):
+        shop.create(update_date=update_date)
+    with altered(shop, of_order_2("total", total)) as url:
+        assert await whole_list(connect(url=url)) == ["1", "3"]
+    assert "order left out of a list" in caplog.text
+
+
+@pytest.mark.parametrize("api", ["rest"])
+async def test_an_order_for_which_the_shop_fails_each_time_is_listed_by_what_its_row_tells(platform, shop):
+    for update_date in (1, 2, 3):
+        shop.create(update_date=update_date)
+    shop.fault("500", path="/api/orders/2/", count=0)
+    before = await platform.list_orders(changed_after=None, page_token="", page_size=50)
+    assert [order.order_id for order in before.orders] == ["1"]
+    after = await platform.list_orders(changed_after=None, page_token=before.next_page_token, page_size=50)
+    assert [(order.order_id, order.method_code) for order in after.orders] == [("2", ""), ("3", "PayWithAmazon")]
+    assert after.next_page_token == ""
+
+
+@pytest.mark.parametrize("api", ["rest"])
+async def test_an_order_for_which_the_shop_fails_once_is_listed_whole_the_next_time(platform, shop):
+    shop.create()
+    shop.fault("500", path="/api/orders/1/")
+    with pytest.raises(Unavailable):
+        await whole_list(platform)
+    page = await platform.list_orders(changed_after=None, page_token="", page_size=50)
+    assert [(order.order_id, order.method_code) for order in page.orders] == [("1", "PayWithAmazon")]
+
+
+async def test_a_page_of_a_slow_shop_ends_in_time_and_the_list_is_complete(connect, shop):
+    for update_date in range(1, 13):
+        shop.create(update_date=update_date)
+    shop.fault("slow", delay_seconds=0.15, count=0)
+    platform = connect(timeout_seconds=0.5)
+    first = await platform.list_orders(changed_after=None, page_token="", page_size=50)
+    assert 0 < len(first.orders) < 12
+    assert await whole_list(platform) == [str(number) for number in range(1, 13)]

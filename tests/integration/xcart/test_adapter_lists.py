@@ -16,7 +16,7 @@ def altered(shop, alter):
     """Stand before the shop, and have ``alter`` change each order that it tells."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802 - the base class's name
+        def do_GET(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             reply = httpx.request(self.command, shop.url + self.path[1:], headers=dict(self.headers), content=body)
             told = reply.json()

@@ -33,6 +33,18 @@ async def served(engine: Any, metrics: Metrics | None = None) -> AsyncIterator[R
     await server.stop(1)
 
 
+async def half_a_request(url: str, path: str) -> bytes:
+    """Post the beginning of a body and no end; return all that is answered until the connection is closed."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{{"
+    writer.write(head.encode())
+    async with asyncio.timeout(30):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
 @pytest.fixture
 def engine() -> FakeEngine:
     return FakeEngine()

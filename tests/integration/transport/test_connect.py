@@ -21,7 +21,7 @@ from connectrpc.method import IdempotencyLevel, MethodInfo, StreamType
 from connectrpc.protocol import ProtocolType
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
-from integration.transport.conftest import until
+from integration.transport.conftest import half_a_request, until
 from integration.transport.fake_engine import EVENT, OPERATION_ID
 from structlog.testing import capture_logs
 
@@ -336,6 +336,24 @@ async def test_a_message_beyond_the_limit_is_refused_before_it_is_held(json_face
             return  # It was hung up on.
     assert (answer.status_code, answer.json()["code"]) == (429, "resource_exhausted")
     assert engine.asked == []
+
+
+async def test_a_request_that_does_not_come_in_whole_is_given_up(json_face, engine, monkeypatch):
+    monkeypatch.setattr("payment_actions_server.transport.connect.REQUEST_SECONDS_MAX", 0.2)
+    answer = await half_a_request(json_face.url, f"{PATH}/GetPayment")
+    assert answer.startswith(b"HTTP/1.1 504")
+    assert b'"deadline_exceeded"' in answer
+    assert b"Nothing was started." in answer
+    assert engine.asked == []
+
+
+async def test_a_call_that_takes_longer_than_its_request_may_is_answered(json_face, engine, monkeypatch):
+    monkeypatch.setattr("payment_actions_server.transport.connect.REQUEST_SECONDS_MAX", 0.2)
+    stream = json_face.stream(pb.WatchEventsRequest())
+    await anext(stream)
+    await asyncio.sleep(0.5)
+    assert engine.watching == 1
+    await stream.aclose()
 
 
 COMMANDS = re.findall(

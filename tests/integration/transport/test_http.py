@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 import pytest
+from integration.transport.conftest import half_a_request
 from structlog.testing import capture_logs
 
 from payment_actions_server.domain.errors import GatewayUnavailable, StoreNotFound
@@ -89,6 +90,15 @@ async def test_an_endless_body_is_given_up_at_the_limit(web, engine):
     assert (await web.post(URL, content=endless())).status_code == 413
     assert sent <= BODY_BYTES_MAX + 2 * 16_384
     assert engine.asked == []
+
+
+async def test_a_body_that_does_not_come_in_whole_is_given_up(engine, metrics, monkeypatch):
+    monkeypatch.setattr("payment_actions_server.transport.http.BODY_SECONDS_MAX", 0.2)
+    server = HttpServer(HttpApplication(engine, metrics, lambda: True))
+    port = await server.start("127.0.0.1", 0)
+    assert (await half_a_request(f"http://127.0.0.1:{port}", URL)).startswith(b"HTTP/1.1 408")
+    assert engine.asked == []
+    await server.stop(1)
 
 
 async def test_a_flood_is_sent_away_to_come_again(web, engine, monkeypatch):

@@ -17,12 +17,15 @@ from connectrpc.server import ConnectASGIApplication, Endpoint
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import status_pb2
 from protobuf.wkt import Any as AnyMessage
+from starlette.types import Message, Receive
 
 from payment_actions_server.transport.boundary import STATUS_KEY
 from payment_actions_server.transport.grpc_server import REQUEST_BYTES_MAX
 from payment_actions_server.transport.validation import SERVICE
 
 PATH: Final = f"/{SERVICE.full_name}"
+REQUEST_SECONDS_MAX: Final = 30.0
+"""How long a request may take to come in. Its answer, and a watch, may take as long as they do."""
 
 Handlers = Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
 
@@ -55,7 +58,28 @@ class ConnectApplication(ConnectASGIApplication[Handlers]):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one call. Packed requests are taken; packing an answer would hold up everybody else's."""
         headers = [each for each in scope["headers"] if each[0] not in _ACCEPT_PACKED]
-        await super().__call__({**scope, "headers": headers}, receive, send)
+        await super().__call__({**scope, "headers": headers}, _in_time(receive), send)
+
+
+def _in_time(receive: Receive) -> Receive:
+    """Bound the time until the whole request is here: nobody holds a connection, and memory, by sending no end."""
+    deadline: float | None = asyncio.get_running_loop().time() + REQUEST_SECONDS_MAX
+
+    async def receive_in_time() -> Message:
+        nonlocal deadline
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError:
+            raise ConnectError(
+                Code.DEADLINE_EXCEEDED,
+                f"The request did not come in whole within {REQUEST_SECONDS_MAX:g} seconds. Nothing was started.",
+            ) from None
+        if not message.get("more_body", False):
+            deadline = None
+        return message
+
+    return receive_in_time
 
 
 def _endpoints(handlers: Handlers) -> dict[str, Any]:

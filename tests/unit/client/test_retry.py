@@ -99,6 +99,31 @@ def test_could_not_be_reached_after_a_lost_attempt_proves_nothing():
     assert outcome(CAPTURE, LOST, unreached, unreached)[1] is OutcomeUnknown
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [
+        Failed(Code.NOT_FOUND, "STORE_NOT_FOUND"),
+        Failed(Code.UNAUTHENTICATED, "UNAUTHENTICATED"),
+        Failed(Code.PERMISSION_DENIED, "PERMISSION_DENIED"),
+        Failed(Code.FAILED_PRECONDITION, "NEWER_THAN_THIS_CLIENT"),
+    ],
+    ids=lambda refused: refused._reason,
+)
+def test_a_refusal_on_the_doorstep_after_a_lost_attempt_proves_nothing(refused):
+    assert outcome(CAPTURE, refused)[1] is not OutcomeUnknown
+    assert outcome(CAPTURE, LOST, refused)[1] is OutcomeUnknown
+    assert outcome(READ, LOST, refused) == ([1], outcome(READ, refused)[1])
+    lifeline = Lifeline(calls.run_actions([]), POLICY, clock=Clock(), chance=lambda: 0.0)
+    lifeline.lost(LOST)
+    with pytest.raises(OutcomeUnknown, match="same request ids"):
+        lifeline.lost(refused)
+
+
+def test_a_refusal_of_what_was_asked_is_definite_after_a_lost_attempt_too():
+    stale = Failed(Code.ABORTED, "ETAG_MISMATCH")
+    assert outcome(CAPTURE, LOST, stale)[1].reason == "ETAG_MISMATCH"
+
+
 def test_the_services_own_pause_is_respected():
     throttled = Failed(Code.RESOURCE_EXHAUSTED, "GATEWAY_THROTTLED", retry_after=7)
     assert attempts(READ).failed(throttled) == 7

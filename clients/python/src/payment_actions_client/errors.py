@@ -207,3 +207,15 @@ def error_of_rpc(error: grpc.RpcError, *, request_id: str = "") -> PaymentAction
             except DecodeError:  # Something between us and the service wrote it; gRPC's own words remain.
                 break
     return PaymentActionsError(error.details() or error.code().name, code=error.code(), request_id=request_id)
+
+
+def of_this_attempt(error: PaymentActionsError) -> bool:
+    """Tell whether a refusal speaks of one attempt alone: of an earlier one that had no answer it proves nothing.
+
+    The service says it before it looks for what the request id has begun, or has not come to look. What a reason that
+    is newer than this client lets conclude, nobody here knows.
+    """
+    if isinstance(error, GatewayThrottled | GatewayUnavailable | PlatformUnavailable):
+        # With an operation id, it is that operation which FAILED.
+        return "operation_id" not in error.metadata
+    return isinstance(error, StoreNotFound | Unauthenticated | PermissionDenied) or type(error) is PaymentActionsError

@@ -16,6 +16,7 @@ from payment_actions_client.errors import (
     PaymentActionsError,
     PlatformUnavailable,
     error_of_rpc,
+    of_this_attempt,
 )
 from payment_actions_client.streams import Stream
 
@@ -88,8 +89,7 @@ class Attempts:
 
     def _final(self, error: PaymentActionsError) -> PaymentActionsError:
         acts = self._call.repeat is not Repeat.HARMLESS
-        # After a lost attempt, "could not be reached" speaks of the last attempt alone: the lost one may yet act.
-        if acts and self._unanswered and (not error.reason or _passing(error)):
+        if acts and self._unanswered and (not error.reason or of_this_attempt(error)):
             return OutcomeUnknown(self._unknown_message(error), code=error.code, request_id=error.request_id)
         if error.reason or error.code not in _NO_ANSWER:
             return error
@@ -127,6 +127,7 @@ class Lifeline:
         self._chance = chance
         self._failures = 0
         self._lost_since: float | None = None
+        self._unanswered = False
 
     def alive(self) -> None:
         """Take note that something came."""
@@ -139,14 +140,16 @@ class Lifeline:
         :raises PaymentActionsError: there is none.
         """
         error = error_of_rpc(rpc_error) if rpc_error else ConnectionFailed("the service ended it")
-        now = self._clock()
+        now, unanswered = self._clock(), self._unanswered
+        self._unanswered |= not error.reason
         self._lost_since = now if self._lost_since is None else self._lost_since
         self._failures += 1
         pause = max(self._policy.pause_seconds(self._failures, self._chance()), error.retry_after or 0.0)
         resumable = rpc_error is None or _passing(error) or error.code is grpc.StatusCode.DEADLINE_EXCEEDED
         if resumable and now + pause - self._lost_since < self._policy.patience_seconds:
             return pause
-        if error.reason or (not resumable and not self._stream.acts):
+        definite = error.reason and not (self._stream.acts and unanswered and of_this_attempt(error))
+        if definite or (not resumable and not self._stream.acts):
             raise error from rpc_error
         kind = OutcomeUnknown if self._stream.acts else ConnectionFailed
         message = f"{self._stream.rpc} broke off: {error.code.name} ({error.message}). {self._stream.stands}"

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import grpc
 import pytest
 from typer.testing import CliRunner
 
@@ -213,6 +214,15 @@ def test_wait_looks_until_the_operation_is_settled(run, service, make):
     assert result.exit_code == 0
     assert json.loads(result.stdout)["operation"]["state"] == "OPERATION_STATE_SUCCEEDED"
     assert len(service.requests("CapturePayment")) == 1
+
+
+@pytest.mark.parametrize("reason", ["", "STORE_NOT_FOUND"])
+def test_an_action_that_was_accepted_is_told_even_when_it_cannot_be_looked_at(run, service, make, reason):
+    service.script("CapturePayment", make.captured(pb.OPERATION_STATE_PENDING))
+    service.script("GetOperation", make.failure(reason, code=make.codes.get(reason, grpc.StatusCode.INTERNAL)))
+    ended = run("capture", *ORDER, "--yes", "--wait", "--wait-seconds", "1")
+    assert ended.exit_code == 5
+    assert "Still in flight" in ended.stderr
 
 
 def test_wait_has_an_end(run, service, make):

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pty
+import resource
 import select
 import signal
 import subprocess
@@ -180,6 +181,39 @@ def test_ctrl_c_says_how_to_go_on(stage, orders, source):
     code, _, messages = finish(process)
     assert code == 5
     assert "The same command again goes on" in messages
+
+
+def test_a_disk_that_fills_up_in_the_middle_is_not_told_as_nothing_done(stage, front, orders, source):
+    def few_bytes():  # The plan fits, its answers do not.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    code, _, messages = run(stage, "--from", source, "--action", "capture", "--yes", preexec_fn=few_bytes)
+    assert code == 5
+    assert "The same command again goes on" in messages
+    assert run(stage, "--from", source, "--action", "capture", "--yes")[0] == 0
+    assert [front.effects(order) for order in orders] == [["capture"]] * 6
+
+
+def test_a_reader_that_goes_away_in_the_middle_is_not_told_as_nothing_done(stage, orders, source):
+    read, written = os.pipe()
+    os.close(read)
+    process = start(stage, "run", "--from", source, "--action", "capture", "--yes", "--json", stdout=written)
+    os.close(written)
+    assert finish(process)[0] == 5
+
+
+def test_a_folder_that_goes_away_in_the_middle_takes_the_last_word_with_it_and_not_the_answers(stage, orders, tmp_path):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    source = write(tmp_path / "orders.csv", [("eu-shop", order.order_id) for order in orders])
+    stage.amazon.send("POST", "faults/calls", operation="Capture", kind="slow", executes="before", seconds=2, count=6)
+    process = start(stage, "run", "--from", source, "--action", "capture", "--yes", "--result", folder / "kept.csv")
+    until((folder / "kept.csv").exists, "the run to begin")
+    folder.rename(tmp_path / "elsewhere")
+    code, _, messages = finish(process)
+    assert code == 0
+    assert "6 SUCCEEDED" in messages
+    assert [row["state"] for row in results(tmp_path / "elsewhere" / "kept.csv")].count("SUCCEEDED") == 6
 
 
 def test_a_result_file_of_other_input_is_refused_and_nothing_is_sent(stage, front, orders, source):

@@ -1,6 +1,12 @@
 import pytest
 
-from payment_actions_client import ActionNotAvailable, GatewayThrottled, GatewayUnavailable, PaymentActionsError
+from payment_actions_client import (
+    ActionNotAvailable,
+    GatewayThrottled,
+    GatewayUnavailable,
+    PaymentActionsError,
+    StoreNotFound,
+)
 from payment_actions_server.cli import run_answers
 from payment_actions_server.cli.result_file import BadResultFile, ResultFile, Row
 
@@ -80,6 +86,16 @@ def test_another_file_is_not_taken_for_one(path, text):
 def test_only_what_the_same_request_can_still_change_is_asked_again(error, state, again):
     told = run_answers.refused(row(2), error)
     assert (told.state, not run_answers.ended(told)) == (state, again)
+
+
+@pytest.mark.parametrize("state", ["", "UNKNOWN", "PENDING", "NEEDS_REVIEW"])
+def test_a_refusal_on_the_doorstep_does_not_end_a_line_that_was_sent_before(state):
+    before = row(2, state=state, operation_id="01k0" if state else "")
+    told = run_answers.refused(before, StoreNotFound("No such store."), sent_before=True)
+    assert (told.state, told.operation_id) == (state or "UNKNOWN", before.operation_id)
+    assert not run_answers.ended(told)
+    assert run_answers.refused(row(2), StoreNotFound("No such store.")).state == "REFUSED"
+    assert run_answers.refused(before, ActionNotAvailable("No."), sent_before=True).state == "REFUSED"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from payment_actions.v1.error_reason_pb2 import ErrorReason
 from payment_actions_client import (
     CapturePaymentResponse,
     Client,
-    ConnectionFailed,
     Money,
     PaymentActionsError,
     RefundPaymentResponse,
@@ -138,7 +137,7 @@ class Acting:
                 response.operation.CopyFrom(self._client.get_operation(self._wish.store, operation.operation_id))
                 if not in_flight(operation):
                     response.payment.CopyFrom(self._client.get_payment(self._wish.store, self._wish.order_id))
-            except ConnectionFailed as error:  # The operation goes on without us; what was last known stands.
+            except PaymentActionsError as error:  # The operation goes on without us; what was last known stands.
                 self._output.say(str(error), style="yellow")
         return response
 

@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self
@@ -81,13 +82,19 @@ class ResultFile:
         return cls(path)
 
     def note(self, row: Row) -> None:
-        """Add what became of a line."""
+        """Add what became of a line.
+
+        :raises OSError: it cannot be written; what was noted before is there.
+        """
         self.rows[row.line] = row
         self._file.write(_text([row]))
         self._file.flush()
 
     def finish(self) -> None:
-        """Write the file anew, with one line for each of the plan."""
+        """Write the file anew, with one line for each of the plan.
+
+        :raises OSError: it cannot be written; the file is as it was, and says the same.
+        """
         _written(self.path, self.rows.values()).replace(self.path)
         _keep_name(self.path)
 
@@ -97,7 +104,8 @@ class ResultFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # What could not be written was told when it was noted.
+            self._file.close()
 
     def _take_hold(self) -> None:
         if sys.platform == "win32":

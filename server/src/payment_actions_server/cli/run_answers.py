@@ -6,6 +6,7 @@ from typing import Final
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_client import PaymentActionsError, error_of_status
+from payment_actions_client.errors import of_this_attempt
 from payment_actions_server.cli import words
 from payment_actions_server.cli.exit_codes import ExitCode, exit_code_of, exit_code_of_state
 from payment_actions_server.cli.result_file import Row, one_line
@@ -19,10 +20,13 @@ _FINAL: Final = frozenset({"SUCCEEDED", "ALREADY_DONE", "DECLINED", "FAILED", RE
 _DONE: Final = frozenset({"SUCCEEDED", "ALREADY_DONE", REFRESHED})
 
 
-def answered(row: Row, response: pb.RunActionsResponse) -> Row:
-    """Return a line of the plan with what became of it."""
+def answered(row: Row, response: pb.RunActionsResponse, *, sent_before: bool = False) -> Row:
+    """Return a line of the plan with what became of it.
+
+    :param sent_before: as `refused` has it.
+    """
     if response.HasField("error"):
-        return refused(row, error_of_status(response.error))
+        return refused(row, error_of_status(response.error), sent_before=sent_before)
     if not response.HasField("operation"):
         return row._replace(state=REFRESHED, reason="", message=words.status(response.payment.status))
     operation = response.operation
@@ -35,8 +39,13 @@ def answered(row: Row, response: pb.RunActionsResponse) -> Row:
     )
 
 
-def refused(row: Row, error: PaymentActionsError) -> Row:
-    """Return a line of the plan with why it was not done."""
+def refused(row: Row, error: PaymentActionsError, *, sent_before: bool = False) -> Row:
+    """Return a line of the plan with why it was not done.
+
+    :param sent_before: an earlier run may have sent it; a refusal that is of this attempt alone does not end it then.
+    """
+    if sent_before and of_this_attempt(error):
+        return row._replace(state=row.state or "UNKNOWN", reason=error.reason, message=one_line(error.message))
     operation_id = error.metadata.get("operation_id", "")
     code = exit_code_of(error)
     if not error.reason:

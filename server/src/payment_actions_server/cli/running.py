@@ -123,25 +123,32 @@ class Run:
         self._output = session.output
         self._lines = lines
         self._path = path
+        self._gone_on = path.exists()
 
     def done(self, *, yes: bool) -> ExitCode:
         """Do it, tell what became of it, and return how the command ends."""
         acting.require_consent_possible(self._session, yes=yes)
         with self._session.client() as client, self._begun(client, yes=yes) as file:
-            open_lines = [line for line in self._lines if not run_answers.ended(file.rows[line.number])]
+            planned = dict(file.rows)
             try:
-                self._send(client, file, open_lines)
+                self._send(client, file)
             except PaymentActionsError as error:
                 self._interrupted(file, str(error))
-                return exit_code_of(error)
-            except KeyboardInterrupt:
-                self._interrupted(file, "Interrupted.")
+                return exit_code_of(error) if file.rows == planned else ExitCode.IN_FLIGHT
+            except (KeyboardInterrupt, OSError) as error:  # OSError: the disk is full, or nobody reads our output.
+                self._interrupted(file, str(error) or "Interrupted.")
                 return ExitCode.IN_FLIGHT
-            file.finish()
+            self._finish(file)
             return self._tell(file)
 
+    def _finish(self, file: ResultFile) -> None:
+        try:
+            file.finish()
+        except OSError as error:  # It is as it was, with all the answers; only tidier it would have been.
+            self._output.say(f"{error}; the last line about an order counts", style="yellow")
+
     def _begun(self, client: Client, *, yes: bool) -> ResultFile:
-        if self._path.exists():
+        if self._gone_on:
             return self._gone_on_with(yes=yes)
         rows = [_planned(line)._replace(request_id=new_request_id()) for line in self._lines]
         if not yes:
@@ -186,9 +193,11 @@ class Run:
         if more := file.rows.keys() - {line.number for line in self._lines}:
             raise BadResultFile(f"{file.path} has a line {min(more)}, which is not asked for: {remedy}")
 
-    def _send(self, client: Client, file: ResultFile, lines: list[Line]) -> None:
+    def _send(self, client: Client, file: ResultFile) -> None:
+        lines = [line for line in self._lines if not run_answers.ended(file.rows[line.number])]
+
         def note(line: Line, response: pb.RunActionsResponse) -> None:
-            row = run_answers.answered(file.rows[line.number], response)
+            row = run_answers.answered(file.rows[line.number], response, sent_before=self._gone_on)
             file.note(row)
             if self._output.as_json:
                 self._output.line(_line(row))

@@ -1,5 +1,6 @@
 """Notifications: nothing is believed that is not proved, and nothing Amazon really sends breaks the endpoint."""
 
+import asyncio
 import base64
 import json
 from datetime import UTC, datetime, timedelta
@@ -376,6 +377,24 @@ async def test_certificate_that_cannot_be_fetched_asks_for_redelivery(answer):
         await opened.verify_notification(*signed())
     sns.answer = httpx.Response(200, content=certificate())
     assert (await opened.verify_notification(*signed())).kind is NotificationKind.CHANGE
+
+
+async def test_forged_notification_whose_certificate_never_comes_holds_up_no_genuine_one():
+    asked_for = asyncio.Event()
+
+    async def sns(request):
+        if str(request.url) == CERTIFICATE_URL:
+            return httpx.Response(200, content=certificate())
+        asked_for.set()
+        return await asyncio.Event().wait()
+
+    opened = gateway(sns)
+    await opened.verify_notification(*signed())
+    forged = asyncio.create_task(opened.verify_notification(*altered(SigningCertURL=f"{HOST}/never.pem")))
+    await asked_for.wait()
+    async with asyncio.timeout(1):
+        assert (await opened.verify_notification(*signed())).kind is NotificationKind.CHANGE
+    forged.cancel()
 
 
 # -- Whom it is for ------------------------------------------------------------------------------------------

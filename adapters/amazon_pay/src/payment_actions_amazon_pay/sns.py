@@ -91,10 +91,14 @@ class Certificates:
         path = _CERTIFICATE_URL.fullmatch(url)
         if path is None:
             raise _refused("certificate", "SigningCertURL does not name a certificate of SNS")
-        async with self._fetching:
-            if url not in self._known:
-                self._keep(url, await self._fetched(self._base_url + path[1] if self._base_url else url))
-        return _trusted_key(self._known[url], now)
+        known = self._known.get(url)
+        if known is None:  # Else it does not wait for what strangers have us fetch.
+            async with self._fetching:
+                known = self._known.get(url)
+                if known is None:
+                    known = await self._fetched(self._base_url + path[1] if self._base_url else url)
+                    self._keep(url, known)
+        return _trusted_key(known, now)
 
     def _keep(self, url: str, certificate: x509.Certificate) -> None:
         self._known[url] = certificate

@@ -12,14 +12,23 @@ from payment_actions_server.plugins import PaymentStatus, Unavailable
 
 
 @contextmanager
-def altered(shop, alter):
-    """Stand before the shop, and have ``alter`` change each order that it tells."""
+def altered(shop, alter=lambda order: None, fails_at="nothing", instead=None):
+    """Stand before the shop, have ``alter`` change each order that it tells, and fail as the older API does.
+
+    :param instead: what is told instead of an order's transactions.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if fails_at.encode() in body:
+                self.send_response(400)
+                self.send_header("X-REST-Error", "SQLSTATE[HY000] [2002] Connection refused")
+                self.end_headers()
+                self.wfile.write(b"null")
+                return
             reply = httpx.request(self.command, shop.url + self.path[1:], headers=dict(self.headers), content=body)
-            told = reply.json()
+            told = instead if reply.request.url.path.endswith("/payment_transactions") and instead else reply.json()
             for order in told if isinstance(told, list) else [told]:
                 if "order_number" in order or "orderNumber" in order:
                     alter(order)
@@ -109,3 +118,36 @@ async def test_a_page_of_a_slow_shop_ends_in_time_and_the_list_is_complete(conne
     first = await platform.list_orders(changed_after=None, page_token="", page_size=50)
     assert 0 < len(first.orders) < 12
     assert await whole_list(platform) == [str(number) for number in range(1, 13)]
+
+
+@pytest.mark.parametrize("api", ["rest_legacy"])
+async def test_an_order_whose_transaction_cannot_be_read_now_is_not_read_without_it(connect, shop):
+    # Its ids are there; what the order's details hold may be of an attempt before.
+    shop.create(storage="transaction_data", amazon={"order_reference": "S02-1234567-1234567"})
+    with (
+        altered(shop, fails_at="_path=payment-transaction") as url,
+        pytest.raises(Unavailable, match="Connection refused"),
+    ):
+        await connect(url=url).read_order("1")
+
+
+@pytest.mark.parametrize("api", ["rest_legacy"])
+async def test_an_error_of_the_older_api_is_no_missing_order(connect, shop):
+    # It answers 400 for whatever went wrong inside, its database included; an unknown order is null.
+    shop.create(update_date=1)
+    shop.create(update_date=2)
+    with altered(shop, fails_at="_path=order%2F2") as url:
+        platform = connect(url=url)
+        with pytest.raises(Unavailable, match="Connection refused"):
+            await platform.read_order("2")
+        page = await platform.list_orders(changed_after=None, page_token="", page_size=50)
+        assert [order.order_id for order in page.orders] == ["1"]
+        assert page.next_page_token  # The other one is not passed over.
+
+
+@pytest.mark.parametrize("api", ["rest"])
+async def test_transactions_that_are_no_list_do_not_make_the_order_somebody_elses(connect, shop):
+    shop.create()
+    told = {"message": "The shop is closed for maintenance"}
+    with altered(shop, instead=told) as url, pytest.raises(Unavailable, match="unexpected"):
+        await connect(url=url).read_order("1")

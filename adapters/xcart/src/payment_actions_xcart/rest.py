@@ -73,8 +73,8 @@ class RestApi:
             self._get(f"api/orders/{order_id}/payment_transactions"),
             self._get(f"api/orders/{order_id}/details"),
         )
-        every = answers.rows(self._found(transactions, order_id))
-        return _stored(order, every, answers.named(self._found(details, order_id)))
+        every, named = self._rows(transactions, order_id), self._rows(details, order_id)
+        return _stored(order, every, answers.named(named))
 
     async def _get(self, path: str, **options: Any) -> Reply:
         return await self._request("GET", path, **options)
@@ -83,6 +83,13 @@ class RestApi:
         headers = {"X-AUTH-TOKEN": self._token.get_secret_value()}
         async with self._gate:
             return await self._transport.send(method, path, headers=headers, **options)
+
+    def _rows(self, reply: Reply, order_id: str) -> Sequence[Row]:
+        """Return the answer's rows. What is no list is not an empty one: an order without any is not ours."""
+        found = self._found(reply, order_id)
+        if not isinstance(found, list):
+            raise _unexpected(reply)
+        return answers.rows(found)
 
     def _found(self, reply: Reply, order_id: str) -> Any:
         """Return the answer's data, or say that there is no such order.

@@ -20,6 +20,7 @@ from .transport import NO_JSON, Reply, Transport
 
 _PAGE_SIZE_MAX = 50
 _AT_ONCE_MAX = 4
+_REST_ERROR_LENGTH_MAX = 300
 
 
 class LegacyApi:
@@ -47,7 +48,7 @@ class LegacyApi:
         """
         reply = await self._call("put", f"order/{order_id}", {"model[paymentStatus][code]": code})
         if reply.status == HTTPStatus.BAD_REQUEST:
-            raise UnknownCode(reply.headers.get("X-REST-Error", "HTTP 400"))
+            raise UnknownCode(_rest_error(reply))
         return _status(_found(reply, order_id))
 
     async def changed(self, after: Position, size: int) -> Listed:
@@ -82,9 +83,9 @@ class LegacyApi:
             return brief
         try:
             reply = await self._call("get", f"payment-transaction/{number}")
-        except Misconfigured:
+            return answers.mapping(_found(reply, number), "payment transaction")
+        except (Misconfigured, OrderMissing):
             return brief  # the order itself was shown, so the key is right; this entity is not opened to it
-        return reply.data if isinstance(reply.data, dict) else brief
 
     async def _call(self, method: str, path: str, fields: dict[str, str] | None = None) -> Reply:
         body = {"_key": self._key.get_secret_value(), "_method": method, "_path": path, **(fields or {})}
@@ -124,11 +125,17 @@ def _found(reply: Reply, order_id: str) -> Any:
     """Return the answer's data, or say that there is no such order, for which the module answers null."""
     if reply.status == HTTPStatus.NOT_FOUND:
         raise Misconfigured("url", "leads to no REST API module of X-Cart 5.0-5.4 (HTTP 404); for 5.5 set api to rest")
-    if reply.data is None or reply.status == HTTPStatus.BAD_REQUEST:
+    if reply.status == HTTPStatus.BAD_REQUEST:  # Whatever went wrong inside: its database, too.
+        raise Unavailable(f"X-Cart failed: {_rest_error(reply)}")
+    if reply.data is None:
         raise OrderMissing(f"X-Cart has no order with id {order_id}")
     if reply.status != HTTPStatus.OK or reply.data is NO_JSON:
         raise _unexpected(reply)
     return reply.data
+
+
+def _rest_error(reply: Reply) -> str:
+    return reply.headers.get("X-REST-Error", "HTTP 400")[:_REST_ERROR_LENGTH_MAX]
 
 
 def _status(order: Any) -> tuple[str, str]:

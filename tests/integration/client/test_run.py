@@ -253,6 +253,23 @@ def test_on_a_terminal_it_is_tried_first_and_only_what_was_shown_is_sent(
     assert source.with_suffix(".results.csv").exists() is bool(effects)
 
 
+def test_what_changed_after_it_was_shown_is_refused(stage, front, orders, source):
+    ours, theirs = pty.openpty()
+    process = start(stage, "run", "--from", source, "--action", "capture", stdin=theirs)
+    shown = process.stderr.readline()
+    assert "CAPTURE for 6 orders" in shown
+    decline_next_capture(stage)
+    front.client.capture("eu-shop", orders[0].order_id)  # Declined: it may be captured as before, but is not as before.
+    os.write(ours, b"y\n")
+    ended, _, _ = finish(process)
+    os.close(ours)
+    os.close(theirs)
+    assert (ended, front.effects(orders[0]), front.effects(orders[1])) == (9, [], ["capture"])
+    changed, *others = results(source.with_suffix(".results.csv"))
+    assert (changed["state"], changed["reason"]) == ("REFUSED", "ETAG_MISMATCH")
+    assert {row["state"] for row in others} == {"SUCCEEDED"}
+
+
 def test_where_nobody_can_be_asked_nothing_is_sent(stage, source):
     code, _, messages = run(stage, "--from", source, "--action", "capture")
     assert code == 2

@@ -68,6 +68,12 @@ async def test_validate_only_previews_and_starts_nothing(stub, engine):
     assert engine.asked == [(ActionRequest("shop", "4711", Action.CAPTURE, "", 12_990, "USD"),)]
 
 
+async def test_an_item_acts_under_its_etag(stub, engine):
+    await run(stub, item(etag='"3"'))
+    await run(stub, item(request_id="", etag='"3"'), validate_only=True)
+    assert [request.etag for (request,) in engine.asked] == ['"3"', '"3"']
+
+
 async def test_ten_thousand_items_run_sixteen_at_a_time(stub, engine):
     responses = await run(stub, *(item(f"o{n}", request_id=f"r{n}") for n in range(10_000)))
     assert Counter(one.index for one in responses) == Counter(range(10_000))

@@ -36,14 +36,19 @@ def action_item(
     amount: Money | Decimal | str | None = None,
     currency_code: str = "",
     request_id: str | None = None,
+    etag: str = "",
     note: str = "",
 ) -> pb.ActionItem:
-    """Return one line for `run_actions`, named from the start: keep the items, and an interrupted run can go on."""
+    """Return one line for `run_actions`, named from the start: keep the items, and an interrupted run can go on.
+
+    :param etag: act only if the payment still has it, such as the one that a run with ``validate_only`` has shown.
+    """
     return pb.ActionItem(
         store=store,
         order_id=order_id,
         action=action,
         amount=as_money(amount, currency_code),
         request_id=new_request_id() if request_id is None else request_id,
+        etag=etag,
         note=note,
     )

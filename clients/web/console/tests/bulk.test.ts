@@ -46,7 +46,7 @@ function operation(state: OperationState, operationId = "op"): Operation {
 
 /** A service that previews all but order 2, and answers the run with what it is told to; an error ends the stream. */
 class Service implements RunService {
-  readonly asked: { validateOnly: boolean; items: string[]; amounts: (string | undefined)[] }[] = [];
+  readonly asked: { validateOnly: boolean; items: string[]; amounts: (string | undefined)[]; etags: string[] }[] = [];
   states = new Map<string, OperationState>();
   lostAfter = Number.POSITIVE_INFINITY;
 
@@ -56,13 +56,15 @@ class Service implements RunService {
       validateOnly: request.validateOnly,
       items,
       amounts: request.items.map(({ amount }) => amount && `${amount.units}`),
+      etags: request.items.map(({ etag }) => etag),
     });
     for (const [index, { orderId, action }] of request.items.entries()) {
       if (index >= this.lostAfter) throw new Error("connection lost");
       if (request.validateOnly && orderId === "2") {
         yield response({ index, error: { code: 9, message: "not available", details: [REASON] } });
       } else if (request.validateOnly) {
-        yield response({ index, preview: { action, amount: { currencyCode: "EUR", units: 10n, nanos: 500_000_000 } } });
+        const amount = { currencyCode: "EUR", units: 10n, nanos: 500_000_000 };
+        yield response({ index, preview: { action, amount }, payment: { etag: `"${orderId}"` } });
       } else {
         yield response({
           index,
@@ -106,6 +108,20 @@ describe("a bulk run", () => {
     ]);
     expect(service.asked[1]?.amounts).toEqual(["10", "10"]);
     expect(tally(runner.items)).toMatchObject({ done: 2, excluded: 1 });
+  });
+
+  test("acts upon what was shown: each order's amount and state; a second trial asks anew", async () => {
+    const service = new Service();
+    const runner = await begun(service);
+    await runner.preview();
+    await runner.preview();
+    await runner.go();
+    const seen = service.asked.map(({ amounts, etags }) => [amounts[0], etags[0]]);
+    expect(seen).toEqual([
+      [undefined, ""],
+      [undefined, ""],
+      ["10", '"1"'],
+    ]);
   });
 
   test("of refreshes leaves out none that is merely not offered", () => {

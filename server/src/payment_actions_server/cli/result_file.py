@@ -35,6 +35,7 @@ class Row(NamedTuple):
     message: str = ""
     operation_id: str = ""
     operation_amount: str = ""  #: What the operation moves.
+    etag: str = ""  #: Of the payment that somebody was shown and agreed to; empty: nobody was.
 
     @property
     def asked(self) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ class Trial:
             if response.HasField("error"):
                 self.refusals.append(run_answers.refused(row, error_of_status(response.error)))
             else:
-                self.effects.append((row, response.preview))
+                self.effects.append((row._replace(etag=response.payment.etag), response.preview))
 
         _send(session, client, lines, note, "Trying", self._told, validate_only=True)
         self.effects.sort(key=lambda effect: effect[0].line)
@@ -158,11 +158,10 @@ class Run:
                 self._output.say("There is nothing to do. Nothing was sent.")
                 raise typer.Exit(run_answers.exit_code(trial.refusals))
             acting.confirm(yes=yes)
-            # What was agreed to is what could be done; a line that could not is not sent, whatever changed since.
-            refusals = {row.line: row for row in trial.refusals}
-            rows = [
-                refusals[row.line]._replace(request_id=row.request_id) if row.line in refusals else row for row in rows
-            ]
+            # What was agreed to is what could be done, with the payment as it was then; a line that could not is not
+            # sent, whatever changed since.
+            tried = {row.line: row for row in (*trial.refusals, *(row for row, _ in trial.effects))}
+            rows = [tried[row.line]._replace(request_id=row.request_id) for row in rows]
         self._output.say(f"Request ids and answers: {self._path}")
         return ResultFile.begin(self._path, rows)
 
@@ -202,7 +201,7 @@ class Run:
             if self._output.as_json:
                 self._output.line(_line(row))
 
-        named = [Line(line.number, _with_id(line.item, file.rows[line.number].request_id)) for line in lines]
+        named = [Line(line.number, _named_item(line.item, file.rows[line.number])) for line in lines]
         _send(self._session, client, named, note, "Running", lambda: _told(file.rows.values()))
 
     def _interrupted(self, file: ResultFile, how: str) -> None:
@@ -260,10 +259,10 @@ def _planned(line: Line) -> Row:
     return Row(line.number, item.store, item.order_id, words.action(item.action), amount, one_line(item.note), "")
 
 
-def _with_id(item: pb.ActionItem, request_id: str) -> pb.ActionItem:
+def _named_item(item: pb.ActionItem, row: Row) -> pb.ActionItem:
     named = pb.ActionItem()
     named.CopyFrom(item)
-    named.request_id = request_id
+    named.request_id, named.etag = row.request_id, row.etag
     return named
 
 

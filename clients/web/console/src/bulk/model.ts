@@ -32,6 +32,8 @@ export interface Item {
   readonly requestId: string;
   readonly state: ItemState;
   readonly amount: Sum | null;
+  /** Of the payment that the dry run showed: in another state it is not acted upon. */
+  readonly etag: string;
   readonly operationId: string;
   readonly message: string;
 }
@@ -77,7 +79,8 @@ export function previewed(item: Item, response: RunActionsResponse): Item {
   if (response.error !== undefined) return { ...item, state: "excluded", message: response.error.message };
   const money = response.preview?.amount;
   const amount = money === undefined ? null : { currencyCode: money.currencyCode, amount: decimal(money) };
-  return { ...item, state: "ready", amount, message: response.preview?.effect ?? "" };
+  const etag = response.payment?.etag ?? "";
+  return { ...item, state: "ready", amount, etag, message: response.preview?.effect ?? "" };
 }
 
 const STATES: Readonly<Record<OperationState, ItemState>> = {
@@ -129,7 +132,7 @@ export function tally(items: readonly Item[]): Tally {
 
 /** Whether two readings of a run are of the same: what was seen of one holds for the other. */
 export function sameRun(one: Run, items: readonly Item[], other: Run, others: readonly Item[]): boolean {
-  const seen = ({ requestId, state, amount }: Item): string => JSON.stringify([requestId, state, amount]);
+  const seen = ({ requestId, state, amount, etag }: Item): string => JSON.stringify([requestId, state, amount, etag]);
   return (
     one.action === other.action &&
     one.phase === other.phase &&
@@ -168,6 +171,7 @@ export function newItems(
     requestId: requestId(),
     state: "chosen",
     amount: null,
+    etag: "",
     operationId: "",
     message: "",
   }));
@@ -175,5 +179,12 @@ export function newItems(
 
 /** Another action is another intent: it gets other request ids. Only before anything was sent. */
 export function withAction(items: readonly Item[], requestId: () => string): Item[] {
-  return items.map((item) => ({ ...item, requestId: requestId(), state: "chosen", amount: null, message: "" }));
+  return items.map((item) => ({
+    ...item,
+    requestId: requestId(),
+    state: "chosen",
+    amount: null,
+    etag: "",
+    message: "",
+  }));
 }

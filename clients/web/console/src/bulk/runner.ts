@@ -148,7 +148,7 @@ export class Runner {
     validateOnly: boolean,
     take: (item: Item, response: RunActionsResponse) => Item,
   ): Promise<void> {
-    const request = { items: items.map((item) => requested(this.run, item)), validateOnly };
+    const request = { items: items.map((item) => requested(this.run, item, validateOnly)), validateOnly };
     for await (const response of this.#service.runActions(request, { signal: this.#stop.signal })) {
       const item = items[response.index];
       if (item !== undefined) this.#put(take(this.items[item.index] ?? item, response));
@@ -175,16 +175,17 @@ export class Runner {
   }
 }
 
-/** The amount that was agreed to is said, where one may be: if the payment changes meanwhile, the service refuses. */
-function requested(run: Run, item: Item): ActionItem {
+/** What was agreed to is said, the amount and the payment's state: if it changes meanwhile, the service refuses. */
+function requested(run: Run, item: Item, validateOnly: boolean): ActionItem {
   const moves = run.action === Action.CAPTURE || run.action === Action.REFUND;
-  const { amount } = item;
-  return create(ActionItemSchema, {
-    store: item.store,
-    orderId: item.orderId,
-    action: run.action,
-    requestId: run.action === Action.REFRESH ? "" : item.requestId,
-    note: run.action === Action.REFRESH ? "" : run.note,
-    ...(moves && amount !== null ? { amount: fromDecimal(amount.amount, amount.currencyCode) } : {}),
-  });
+  const { store, orderId, amount } = item;
+  const asked = create(ActionItemSchema, { store, orderId, action: run.action });
+  if (run.action === Action.REFRESH) return asked;
+  asked.requestId = item.requestId;
+  // A trial is told what may be done now, whatever an earlier one has shown.
+  if (validateOnly) return asked;
+  asked.note = run.note;
+  asked.etag = item.etag;
+  if (moves && amount !== null) asked.amount = fromDecimal(amount.amount, amount.currencyCode);
+  return asked;
 }

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from payment_actions_server.plugins import OrderMissing, PaymentStatus
+from payment_actions_server.plugins import GatewayReference, OrderMissing, PaymentStatus
 
 AMAZON = {
     "order_reference": "S02-1", "authorization": "S02-1-A1", "authorization_status": "Closed",
@@ -81,6 +81,15 @@ async def test_what_is_no_order_is_missing(platform, shop, order_id):
     shop.create()
     with pytest.raises(OrderMissing):
         await platform.read_order(order_id)
+
+
+@pytest.mark.parametrize("others", [29, 30, 100, 250])
+async def test_ids_are_found_behind_any_number_of_other_modules_details(platform, shop, others):
+    # X-Cart 5.5 tells 30 details of an order unless it is asked for more, and 100 at most.
+    other_details = {f"fraud check {number}": "passed" for number in range(others)}
+    shop.create(other_details=other_details, amazon={"order_reference": "S02-1234567-1234567"})
+    order = await platform.read_order("1")
+    assert order.references == (GatewayReference("order_reference", "S02-1234567-1234567"),)
 
 
 async def test_reading_writes_nothing(platform, shop):

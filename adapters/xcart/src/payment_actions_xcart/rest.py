@@ -16,6 +16,8 @@ from .orders import Named, StoredOrder, refunded_sum
 from .transport import NO_JSON, Reply, Transport
 
 _PAGE_SIZE_MAX = 50  # two more requests an order: what a page costs must stay within one call's patience
+_PAGES_MAX = 20  # of what hangs on one order
+_PAGE_ROWS_MIN = 30  # X-Cart's own page size: a page with fewer is the last, however many were asked for
 _AT_ONCE_MAX = 4  # requests to one shop; it has customers to serve
 
 
@@ -70,11 +72,20 @@ class RestApi:
         """Add what X-Cart tells only in resources of their own: the payment method and Amazon's ids."""
         order_id = answers.required(order, "id")
         transactions, details = await asyncio.gather(
-            self._get(f"api/orders/{order_id}/payment_transactions"),
-            self._get(f"api/orders/{order_id}/details"),
+            self._every(f"api/orders/{order_id}/payment_transactions", order_id),
+            self._every(f"api/orders/{order_id}/details", order_id),
         )
-        every, named = self._rows(transactions, order_id), self._rows(details, order_id)
-        return _stored(order, every, answers.named(named))
+        return _stored(order, transactions, answers.named(details))
+
+    async def _every(self, path: str, order_id: str) -> Sequence[Row]:
+        """Return all rows of what hangs on an order, which comes in pages as everything does."""
+        found: list[Row] = []
+        for number in range(1, _PAGES_MAX + 1):
+            page = self._rows(await self._get(path, params={"page": number, "itemsPerPage": ROWS}), order_id)
+            found += answers.rows(page)
+            if len(page) < _PAGE_ROWS_MIN:
+                return found
+        raise AdapterError(f"X-Cart tells no end of {path}")
 
     async def _get(self, path: str, **options: Any) -> Reply:
         return await self._request("GET", path, **options)
@@ -84,12 +95,12 @@ class RestApi:
         async with self._gate:
             return await self._transport.send(method, path, headers=headers, **options)
 
-    def _rows(self, reply: Reply, order_id: str) -> Sequence[Row]:
+    def _rows(self, reply: Reply, order_id: str) -> Sequence[Any]:
         """Return the answer's rows. What is no list is not an empty one: an order without any is not ours."""
         found = self._found(reply, order_id)
         if not isinstance(found, list):
             raise _unexpected(reply)
-        return answers.rows(found)
+        return found
 
     def _found(self, reply: Reply, order_id: str) -> Any:
         """Return the answer's data, or say that there is no such order.

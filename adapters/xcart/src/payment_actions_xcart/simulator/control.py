@@ -25,6 +25,7 @@ _ORDER_FIELDS = _CHANGEABLE | {
     "create_date",
     "update_date",
     "transaction_status_is_method_name",
+    "other_details",
 }
 _FAULT_FIELDS = frozenset({"kind", "count", "method", "path", "delay_seconds"})
 
@@ -133,6 +134,7 @@ def create_order(shop: Shop, given: Mapping[str, Any]) -> Order:
         "email": _text(given, "email", "buyer@example.com"),
         "storage": _one_of(given.get("storage", "order_details"), words.STORAGE_STYLES),
         "amazon": _amazon(given.get("amazon", {})),
+        "other_details": _texts(given.get("other_details", {})),
         "transaction_status_is_method_name": bool(given.get("transaction_status_is_method_name", False)),
         "date": _timestamp(given, "create_date"),
         "renewed": _timestamp(given, "update_date"),
@@ -232,6 +234,12 @@ def _amazon(given: Any) -> dict[str, str]:
     if not isinstance(given, dict) or not given.keys() <= set(known):
         raise InvalidArgument(f"amazon is an object with {', '.join(known)}")
     return {fact: str(value) for fact, value in given.items()}
+
+
+def _texts(given: Any) -> dict[str, str]:
+    if not isinstance(given, dict):
+        raise InvalidArgument("other_details is an object of names and values")
+    return {name: str(value) for name, value in given.items()}
 
 
 def _backend_rows(given: Any) -> list[dict[str, Any]]:

@@ -4,11 +4,11 @@ Source of the shapes: the 5.5 tree published as iidevv/xc55, ``classes/XLite/API
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +17,7 @@ from starlette.routing import Route
 from . import vocabulary as words
 from .shop import InvalidArgument, Order, OrderMissing, Shop
 
+T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
 
 _PAGE_SIZE_DEFAULT = 30
@@ -107,13 +108,11 @@ class RestApi:
             return problem(404, "Not Found")
 
     async def _list(self, request: Request) -> Response:
-        page, size = _paging(request.query_params)
         found = [order for order in self._shop.orders.values() if _matches(order, request)]
         for name, direction in reversed(request.query_params.multi_items()):  # the first one named weighs most
             if name in _SORTABLE:
                 found.sort(key=attrgetter(_SORTABLE[name]), reverse=direction.lower() == "desc")
-        start = (page - 1) * size
-        return JSONResponse([order_json(order) for order in found[start : start + size]])
+        return JSONResponse([order_json(order) for order in _page(found, request)])
 
     async def _payment_status(self, request: Request) -> Response:
         order = self._shop.order(request.path_params["id"])
@@ -133,12 +132,13 @@ class RestApi:
 
     async def _transactions(self, request: Request) -> Response:
         order = self._shop.order(request.path_params["id"])
-        return JSONResponse([transaction_json(order)])
+        return JSONResponse(_page([transaction_json(order)], request))
 
     async def _details(self, request: Request) -> Response:
         order = self._shop.order(request.path_params["id"])
         rows = enumerate(order.details(), start=1)
-        return JSONResponse([{"id": row, "name": name, "value": value} for row, (name, value) in rows])
+        every = [{"id": row, "name": name, "value": value} for row, (name, value) in rows]
+        return JSONResponse(_page(every, request))
 
     async def _history(self, request: Request) -> Response:
         order = self._shop.order(request.path_params["id"])
@@ -157,6 +157,13 @@ def _body_code(body: Any) -> str:
     if not isinstance(code, str):
         raise InvalidArgument('The type of the "code" attribute must be "string"')
     return code
+
+
+def _page(rows: Sequence[T], request: Request) -> Sequence[T]:
+    """Return one page of a collection: all of X-Cart's have pages, also what hangs on one order."""
+    page, size = _paging(request.query_params)
+    start = (page - 1) * size
+    return rows[start : start + size]
 
 
 def _paging(query: Mapping[str, str]) -> tuple[int, int]:

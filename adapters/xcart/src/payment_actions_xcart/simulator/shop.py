@@ -69,13 +69,15 @@ class Order:
     backend: list[BackendTransaction] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     transaction_status_is_method_name: bool = False  # a bug of 5.5, see rest.py
+    other_details: dict[str, str] = field(default_factory=dict)
 
     def details(self) -> list[tuple[str, str]]:
-        """Return the order details: the Amazon ids too, where the first module keeps them."""
+        """Return the order details: other modules' first, then the Amazon ids, where the first module keeps them."""
+        others = list(self.other_details.items())
         if self.storage == "transaction_data":
-            return []
+            return others
         names = words.DETAIL_NAMES
-        return [(names[fact], value) for fact, value in self.amazon.items() if fact in names]
+        return others + [(names[fact], value) for fact, value in self.amazon.items() if fact in names]
 
     def cells(self) -> list[tuple[str, str]]:
         """Return the transaction's data cells: the Amazon ids, where the later module keeps them."""

@@ -88,12 +88,13 @@ async def test_an_unknown_order_is_missing(platform, shop):
     assert shop.writes() == []
 
 
-async def test_a_code_that_the_shop_does_not_have_names_its_setting(connect, shop):
+@pytest.mark.parametrize("code", ["GONE", "LONGER-THAN-X-CARTS"])
+async def test_a_code_that_the_shop_does_not_have_names_its_setting(connect, shop, code):
     shop.create(payment_status="A")
     with pytest.raises(SettingsError) as caught:
-        await connect(statuses={"VOIDED": "GONE"}).apply_status(update(S.VOIDED))
+        await connect(statuses={"VOIDED": code}).apply_status(update(S.VOIDED))
     assert caught.value.key == "statuses.VOIDED"
-    assert "GONE" in caught.value.problem
+    assert code in caught.value.problem
     assert shop.order(1)["payment_status"] == "A"
 
 

@@ -36,6 +36,7 @@ def test_everything_set():
         ({"url": f"https://shop.example/{'a' * 70_000}/"}, "url"),
         ({"api_key": SecretStr("two\nlines")}, "api_key"), ({"api": "graphql"}, "api"),
         ({"statuses": {"SHIPPED": "S"}}, "statuses.SHIPPED"), ({"statuses": {"VOIDED": ""}}, "statuses.VOIDED"),
+        ({"statuses": {"VOIDED": "12"}}, "statuses.VOIDED"),  # To X-Cart the id of a status, whatever that one is.
         ({"statuses": {"VOIDED": 5}}, "statuses.VOIDED"), ({"statuses": "D"}, "statuses"),
         ({"timeout_seconds": 0}, "timeout_seconds"), ({"timeout_seconds": 3600}, "timeout_seconds"),
         ({"timeout_seconds": float("nan")}, "timeout_seconds"), ({"colour": "red"}, "colour"),

@@ -47,7 +47,7 @@ class RestApi:
         """
         path = f"api/orders/{order_id}/payment_status"
         reply = await self._request("PUT", path, json={"code": code})
-        if reply.status == HTTPStatus.BAD_REQUEST:
+        if reply.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
             raise UnknownCode(_detail(reply))  # the order was read a moment ago, so the code is at fault
         return _status(self._found(reply, order_id))
 
@@ -147,7 +147,7 @@ def _status(resource: Any) -> tuple[str, str]:
 
 def _detail(reply: Reply) -> str:
     fields = reply.data if isinstance(reply.data, dict) else {}
-    return answers.text(fields, "detail", "hydra:description", "message") or "HTTP 400"
+    return answers.text(fields, "detail", "hydra:description", "message") or f"HTTP {reply.status}"
 
 
 def _unexpected(reply: Reply) -> AdapterError:

@@ -70,6 +70,9 @@ def _check_statuses(statuses: Mapping[str, str]) -> None:
             raise SettingsError(f"statuses.{name}", f"is no payment status; these are: {known}")
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", code):
             raise SettingsError(f"statuses.{name}", "is the code of one of the shop's payment statuses")
+        if code.isdecimal():
+            problem = "is a number, which X-Cart takes for the id of a payment status; give the status's code"
+            raise SettingsError(f"statuses.{name}", problem)
 
 
 def _could_be_a_key(key: str) -> bool:

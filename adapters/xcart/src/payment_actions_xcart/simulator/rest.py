@@ -22,7 +22,12 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 _PAGE_SIZE_DEFAULT = 30
 _PAGE_SIZE_MAX = 100
+_CODE_LENGTH_MAX = 4
 _SORTABLE = {"order[lastRenewDate]": "renewed", "order[date]": "date"}
+
+
+class _Invalid(Exception):
+    """The body breaks a rule of its fields, which API Platform checks before anything else."""
 
 
 def problem(status: int, detail: str) -> JSONResponse:
@@ -90,6 +95,8 @@ class RestApi:
             request.state.who = who
             try:
                 return await handler(request)
+            except _Invalid as error:
+                return problem(422, str(error))
             except InvalidArgument as error:
                 return problem(400, str(error))
 
@@ -156,6 +163,8 @@ def _body_code(body: Any) -> str:
     code = body.get("code") if isinstance(body, dict) else None
     if not isinstance(code, str):
         raise InvalidArgument('The type of the "code" attribute must be "string"')
+    if not 1 <= len(code) <= _CODE_LENGTH_MAX:
+        raise _Invalid(f"code: This value is too long. It should have {_CODE_LENGTH_MAX} characters or less.")
     return code
 
 

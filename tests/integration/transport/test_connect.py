@@ -166,6 +166,17 @@ async def test_a_reserved_name_is_refused(face, engine):
     assert engine.asked == []
 
 
+async def test_a_header_in_another_encoding_is_nobodys_business_but_the_actors(engine, metrics):
+    async with faced(engine, metrics) as face, httpx.AsyncClient() as client:
+        body, url = {"json": GET}, f"{face.url}{PATH}/GetPayment"
+        # Another service of the same host may have set it.
+        cookie = await client.post(url, **body, headers={b"cookie": b"name=J\xfcrgen"})
+        actor = await client.post(url, **body, headers={b"payment-actions-actor": b"J\xfcrgen"})
+    assert cookie.status_code == 200
+    assert (actor.status_code, actor.json()["code"]) == (400, "invalid_argument")
+    assert actor.json()["message"].startswith("payment-actions-actor must be")
+
+
 # -- Deadlines, and callers who go away -------------------------------------------------------------------------------
 
 

@@ -57,7 +57,7 @@ class ConnectApplication(ConnectASGIApplication[Handlers]):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one call. Packed requests are taken; packing an answer would hold up everybody else's."""
-        headers = [each for each in scope["headers"] if each[0] not in _ACCEPT_PACKED]
+        headers = [(name, _readable(value)) for name, value in scope["headers"] if name not in _ACCEPT_PACKED]
         await super().__call__({**scope, "headers": headers}, _in_time(receive), send)
 
 
@@ -80,6 +80,11 @@ def _in_time(receive: Receive) -> Receive:
         return message
 
     return receive_in_time
+
+
+def _readable(value: bytes) -> bytes:
+    """Return a header's value in UTF-8: the library reads all of them so, a cookie of somebody else's included."""
+    return value if value.isascii() else value.decode(errors="replace").encode()
 
 
 def _endpoints(handlers: Handlers) -> dict[str, Any]:

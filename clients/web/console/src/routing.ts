@@ -84,21 +84,18 @@ export function samePage(one: Route, other: Route): boolean {
   return one.page === other.page;
 }
 
-// A path that ends in "." or ".." never leaves the browser as it was written; these two ids travel in disguise. No platform
-// has them, but the contract allows them.
-const DOTS = new Map([
-  [".", "%20."],
-  ["..", "%20.."],
-]);
+// A path that ends in "." or ".." never leaves the browser as it was written: such an id travels behind a space, and one
+// that begins so of itself behind one more. No platform has them, but the contract allows them.
+const DOTS = /^ *\.{1,2}$/;
 
 function encodedOrder(orderId: string): string {
-  return DOTS.get(orderId) ?? encodeURIComponent(orderId);
+  return encodeURIComponent(DOTS.test(orderId) ? ` ${orderId}` : orderId);
 }
 
 function decoded(part: string): string | null {
   try {
     const text = decodeURIComponent(part);
-    return text === " ." || text === " .." ? text.slice(1) : text;
+    return text.startsWith(" ") && DOTS.test(text) ? text.slice(1) : text;
   } catch {
     return null;
   }

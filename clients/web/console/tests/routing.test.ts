@@ -40,7 +40,7 @@ describe("an address", () => {
     expect(hrefOf(expected)).toBe(address);
   });
 
-  test.each([".", "..", "%2e", " x ", "a\\b", "日本"])("of the order %j survives the browser", (orderId) => {
+  test.each([".", "..", " .", "  ..", "%2e", " x ", "a\\b", "日本"])("of the order %j survives the browser", (orderId) => {
     expect(route(hrefOf({ page: "order", store: "s", orderId }))).toEqual({ page: "order", store: "s", orderId });
   });
 

@@ -56,6 +56,7 @@ export interface PaymentActionsClient {
 /** The header in which a caller says who it is. */
 export const ACTOR_HEADER = "payment-actions-actor";
 
+const ACTOR_LENGTH_MAX = 128;
 const PAGE_SIZE = 200;
 const PAGES_MAX = 50;
 
@@ -111,12 +112,17 @@ function fetching(options: ClientOptions): Transport {
 }
 
 function namesActor(actor: string): Interceptor {
-  // Headers are Latin-1: a name in other letters goes percent-encoded or the browser refuses to send it.
-  const value = /^[\x20-\x7e]*$/.test(actor) ? actor : encodeURIComponent(actor);
+  const value = sendable(actor.trim());
   return (next) => (request) => {
-    request.header.set(ACTOR_HEADER, value);
+    if (value) request.header.set(ACTOR_HEADER, value);
     return next(request);
   };
+}
+
+/** Headers are Latin-1: a name in other letters goes percent-encoded. Of one that the service finds too long, the beginning. */
+function sendable(actor: string): string {
+  const value = /^[\x20-\x7e]*$/.test(actor) ? actor : encodeURIComponent(actor);
+  return value.length > ACTOR_LENGTH_MAX ? sendable([...actor].slice(0, -1).join("").trim()) : value;
 }
 
 function offline(): PaymentActionsError {

@@ -170,6 +170,7 @@ export class PaymentActionsElement extends LitElement {
   private reopen(): void {
     this.model?.close();
     this.model = undefined;
+    this.dialog.forget();
     if (!this.isConnected || !this.store || !this.order) return;
     this.shown = HISTORY_STEP;
     const client = this.client ?? createClient({ baseUrl: this.server ?? scriptOrigin(), actor: this.actor });

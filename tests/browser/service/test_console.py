@@ -138,6 +138,23 @@ def test_narrow_and_in_german_it_can_still_be_read(front, console):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_a_note_that_was_begun_for_one_order_is_not_another_orders(front, console):
+    one, other = front.order("13.00"), front.order("14.00")
+    front.client.get_payment(other.store, other.order_id)
+    page = console(f"/payments/{one.store}/{one.order_id}")
+    section = page.locator("payment-actions")
+    section.get_by_role("button", name="Capture").click()
+    section.get_by_role("dialog").get_by_label("Note for the history").fill("for the first")
+    section.get_by_role("button", name="Go back").click()
+    section.get_by_role("button", name="Capture").click()
+    expect(section.get_by_role("dialog").get_by_label("Note for the history")).to_have_value("for the first")
+    section.get_by_role("button", name="Go back").click()
+    section.evaluate("(element, order) => { element.order = order; }", other.order_id)
+    expect(section.get_by_role("button", name="Capture €14.00")).to_be_visible()
+    section.get_by_role("button", name="Capture").click()
+    expect(section.get_by_role("dialog").get_by_label("Note for the history")).to_have_value("")
+
+
 def test_the_overview_and_the_menu_count_alike_at_every_moment(shops, front, console):
     page = console("/")
     expect(page.locator(".tile").first).to_be_visible()

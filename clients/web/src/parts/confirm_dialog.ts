@@ -40,6 +40,12 @@ export class ConfirmDialog {
     });
   }
 
+  /** Another payment is shown: what was begun about this one is not the other's. */
+  forget(): void {
+    this.close();
+    this.note = "";
+  }
+
   /** Close without acting. The browser gives the focus back to the button that opened it. */
   close(): void {
     this.dialog.value?.close();

@@ -97,6 +97,9 @@ def test_plugins_lists_what_was_found(run):
         ("resolve", "eu-shop", "01k0", "--reason", "seen", "--yes"),
         ("list", "--status", "PAID"),
         ("show", "eu-shop", "4711", "--actor", "Jürgen"),
+        ("show", "eu-shop", "\udcff"),  # What Python makes of a byte that is no UTF-8.
+        ("capture", "eu-shop", "4711", "--note", "\udcff", "--yes"),
+        ("watch", "--store", "\udcff"),
         ("pay", "eu-shop", "4711"),
     ],
 )

@@ -63,11 +63,21 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
+        for parameter in ctx.command.params:
+            _require_text(ctx, parameter)
         try:
             return super().invoke(ctx)
         except PaymentActionsError as error:
             session_of(ctx).output.refuse(error)
             raise typer.Exit(exit_code_of(error)) from None
+
+
+def _require_text(ctx: Any, parameter: Any) -> None:
+    """Refuse what was typed in bytes that are no UTF-8, before anything is asked: it cannot be sent."""
+    given = ctx.params.get(parameter.name)
+    for text in given if isinstance(given, list) else [given]:
+        if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise typer.BadParameter("it is not UTF-8 text", ctx=ctx, param=parameter)
 
 
 for _command in (

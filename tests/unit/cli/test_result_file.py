@@ -42,6 +42,24 @@ def test_the_last_word_on_a_line_counts_and_the_end_keeps_only_that(path, plan):
         assert [each.state for each in file.rows.values()] == ["SUCCEEDED", ""]
 
 
+def test_what_a_spreadsheet_would_run_is_disarmed_and_what_was_asked_for_stays_as_it_is(path, plan):
+    with ResultFile.begin(path, plan) as file:
+        file.note(row(2, state="DECLINED", reason="=1+1", message='@SUM(1) says "no"'))
+        file.note(row(3, state="FAILED", reason="-1", message="'quoted' already"))
+        file.finish()
+    with ResultFile(path) as again:
+        assert [again.rows[line][8:10] for line in (2, 3)] == [
+            ("'=1+1", '\'@SUM(1) says "no"'),
+            ("'-1", "'quoted' already"),
+        ]
+        again.finish()
+    odd = row(2)._replace(order_id="=1", note="-")
+    with ResultFile.begin(path.with_name("other.csv"), [odd]):
+        pass
+    with ResultFile(path.with_name("other.csv")) as again:
+        assert again.rows[2].asked == odd.asked
+
+
 def test_a_line_that_was_cut_short_is_forgotten_and_the_next_one_is_whole(path, plan):
     with ResultFile.begin(path, plan):
         pass

@@ -20,6 +20,9 @@ if sys.platform != "win32":
     import fcntl
 
 
+_FORMULA = ("=", "+", "-", "@")
+
+
 class Row(NamedTuple):
     """One line of a run; the fields are the file's columns."""
 
@@ -88,7 +91,7 @@ class ResultFile:
         :raises OSError: it cannot be written; what was noted before is there.
         """
         self.rows[row.line] = row
-        self._file.write(_text([row]))
+        self._file.write(_text([_disarmed(row)]))
         self._file.flush()
 
     def finish(self) -> None:
@@ -142,6 +145,12 @@ def _rows(whole: bytes) -> dict[int, Row] | None:
     return {row.line: row for row in rows}
 
 
+def _disarmed(row: Row) -> Row:
+    """Return a row in which no stranger's word is one that a spreadsheet would run."""
+    reason, message = (f"'{text}" if text.startswith(_FORMULA) else text for text in (row.reason, row.message))
+    return row._replace(reason=reason, message=message)
+
+
 def one_line(text: str) -> str:
     """Return text as it can stand in a cell: each line of the file is one of the run's."""
     return " ".join(text.split())
@@ -150,7 +159,7 @@ def one_line(text: str) -> str:
 def _written(path: Path, rows: Iterable[Row]) -> Path:
     """Write rows to a new file beside ``path``, on the disk, and return it."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as draft:
-        draft.write(_text([Row._fields, *rows]))
+        draft.write(_text([Row._fields, *map(_disarmed, rows)]))
         draft.flush()
         os.fsync(draft.fileno())
     return Path(draft.name)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from support.chromium import ARGUMENTS, ChromiumMissing, executable
 
-expect.set_options(timeout=15_000)  # On two cores that others share, a page takes its time.
+expect.set_options(timeout=30_000)  # On two cores that others share, a page takes its time.
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "clients" / "web"
@@ -33,7 +33,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     with chromium.new_context(viewport={"width": 800, "height": 900}, reduced_motion="reduce") as context:
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         yield context
 
 

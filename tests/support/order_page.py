@@ -56,6 +56,18 @@ class OrderPage:
         """Say yes."""
         self.dialog.locator("button[type=submit]").click()
 
+    def refresh(self) -> None:
+        """Press Refresh, unless the service has looked by itself meanwhile and so taken the button away."""
+        self.section.evaluate("(section) => section.shadowRoot.querySelector('[data-action=REFRESH]')?.click()")
+
+    def tells(self, text: str) -> None:
+        """Expect a text in the history; Amazon's news may have pushed it among what is shown on request."""
+        line = self.section.locator(".history").get_by_text(text)
+        older = self.section.locator(".history").get_by_role("button")
+        expect(line.or_(older).first).to_be_visible()
+        older.evaluate_all("(buttons) => buttons.forEach((button) => button.click())")
+        expect(line.first).to_be_visible()
+
 
 def shoot(page: Page, name: str, *, full: bool = True) -> None:
     """Keep a picture of the page, to be looked at by people."""

@@ -58,7 +58,7 @@ def sign_in(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
         def sign_in(**options: Any) -> BrowserContext:
             defaults = {"viewport": {"width": 1100, "height": 900}, "reduced_motion": "reduce", "locale": "en-US"}
             context = stack.enter_context(chromium.new_context(**{**defaults, "timezone_id": "UTC", **options}))
-            context.set_default_timeout(20_000)
+            context.set_default_timeout(30_000)
             watched.append(Watched(context))
             return context
 

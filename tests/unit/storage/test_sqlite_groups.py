@@ -67,7 +67,9 @@ async def test_many_transactions_share_a_commit(storage, writer):
     assert writer.statements.count("COMMIT") <= 2
 
 
-async def test_small_group_waits_for_those_who_are_on_their_way_to_it(storage, writer):
+async def test_small_group_waits_for_those_who_are_on_their_way_to_it(storage, writer, monkeypatch):
+    monkeypatch.setattr("payment_actions_server.storage.gathering.GATHER_SECONDS_MAX", 60)
+
     async def come(number):
         for _ in range(number):
             time.sleep(0.0003)  # noqa: ASYNC251 - the loop is busy, as when it hears a caller out
@@ -132,7 +134,7 @@ async def test_file_that_cannot_even_be_rolled_back_does_not_silence_the_storage
             except StorageUnavailable:
                 await asyncio.sleep(0)
 
-    await asyncio.wait_for(until_it_works(), 10)
+    await asyncio.wait_for(until_it_works(), 60)
     assert await known(storage, "2")
 
 
@@ -142,12 +144,12 @@ async def test_nobody_reads_what_is_not_committed(storage, writer):
 
     def commit():
         loop.call_soon_threadsafe(reached.set)
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return writer._connection.execute("COMMIT")
 
     writer.instead["COMMIT"] = commit
     change = asyncio.create_task(add(storage, "1"))
-    await asyncio.wait_for(reached.wait(), 10)
+    await asyncio.wait_for(reached.wait(), 60)
     during.append((await known(storage, "1"), await storage.last_sequence()))
     go_on.set()
     await change
@@ -182,15 +184,13 @@ async def test_events_are_announced_once_durable(storage, sqlite):
 
 
 async def test_another_process_that_writes_is_waited_for_off_the_loop(storage, other_program):
-    release = threading.Timer(0.3, lambda: other_program.execute("COMMIT"))
-    release.start()
     write = asyncio.create_task(add(storage, "1"))
-    turns = 0
-    while not write.done():
+    for _ in range(60):  # The loop goes on meanwhile; a write that held it up would end as locked, and release it then.
         await asyncio.sleep(0.005)
-        turns += 1
+        assert not write.done()
+    other_program.execute("COMMIT")
     await write
-    assert turns > 5, "the loop went on meanwhile"
+    assert await known(storage, "1")
 
 
 async def test_another_process_that_does_not_end_makes_it_unavailable(storage, other_program, monkeypatch):

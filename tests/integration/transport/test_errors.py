@@ -51,7 +51,7 @@ async def test_a_mistake_of_ours_tells_the_caller_only_where_to_look(stub, engin
 
 async def test_a_cancellation_inside_the_engine_does_not_leave_the_caller_waiting(stub, engine):
     engine.errors["4711"] = asyncio.CancelledError()
-    refused = await refusal(stub.GetPayment(GET, timeout=5))
+    refused = await refusal(stub.GetPayment(GET, timeout=30))
     assert refused.code is grpc.StatusCode.INTERNAL
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 import pytest
-from integration.transport.conftest import half_a_request
+from integration.transport.conftest import half_a_request, until
 from structlog.testing import capture_logs
 
 from payment_actions_server.domain.errors import GatewayUnavailable, StoreNotFound
@@ -102,15 +102,16 @@ async def test_a_body_that_does_not_come_in_whole_is_given_up(engine, metrics, m
 
 
 async def test_a_flood_is_sent_away_to_come_again(web, engine, monkeypatch):
-    blocked = asyncio.Event()
+    blocked, taken = asyncio.Event(), []
 
     async def take(*_):
+        taken.append(None)
         await blocked.wait()
         raise StoreNotFound("No.")
 
     engine.take_notification = take
     calls = [asyncio.create_task(web.post(URL)) for _ in range(NOTIFICATIONS_MAX)]
-    await asyncio.sleep(0.2)
+    await until(lambda: len(taken) == NOTIFICATIONS_MAX)
     assert (await web.post(URL)).status_code == 503
     blocked.set()
     assert {call.status_code for call in await asyncio.gather(*calls)} == {404}
@@ -169,10 +170,10 @@ async def test_every_answer_has_the_security_headers(web, path):
 async def test_a_real_port_serves_and_stops(engine, metrics):
     server = HttpServer(HttpApplication(engine, metrics, lambda: True))
     port = await server.start("127.0.0.1", 0)
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         answer = await client.get(f"http://127.0.0.1:{port}/healthz")
     assert answer.status_code == 200
     assert "server" not in answer.headers
-    await asyncio.wait_for(server.stop(1), 5)
+    await asyncio.wait_for(server.stop(1), 30)
     with pytest.raises(OSError, match="cannot listen"):
         await HttpServer(HttpApplication(engine, metrics, lambda: True)).start("203.0.113.1", 0)

@@ -54,9 +54,9 @@ def serving(tmp_path, level="info"):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_gracefully(tmp_path, number):
     with serving(tmp_path) as (process, ready):
-        assert httpx.get(f"http://127.0.0.1:{ready['http_port']}/healthz").status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{ready['http_port']}/healthz", timeout=30).status_code == 200
         process.send_signal(number)
-        lines = process.communicate(timeout=10)[1].splitlines()
+        lines = process.communicate(timeout=60)[1].splitlines()
         assert process.returncode == 0
         assert json.loads(lines[-1])["event"] == "stopped"
 
@@ -70,8 +70,8 @@ def test_the_line_that_says_ready_has_the_real_ports(tmp_path):
 
 def test_no_line_shows_a_secret_though_the_shop_cannot_be_reached(tmp_path):
     with serving(tmp_path, "debug") as (process, ready):
-        httpx.post(f"http://127.0.0.1:{ready['http_port']}/notifications/eu-shop", content=b"{}")
+        httpx.post(f"http://127.0.0.1:{ready['http_port']}/notifications/eu-shop", content=b"{}", timeout=30)
         process.send_signal(signal.SIGTERM)
-        told = process.communicate(timeout=10)[1]
+        told = process.communicate(timeout=60)[1]
     assert '"notification"' in told
     assert SECRET not in told

@@ -87,7 +87,7 @@ class AmazonPayHarness:
         self.gateway = gateway
         self._url = url
         self._line = line
-        self._http = httpx.Client(trust_env=False, verify=False)
+        self._http = httpx.Client(trust_env=False, verify=False, timeout=30)
 
     # -- Checkout -----------------------------------------------------------------------------------------
 
@@ -255,7 +255,7 @@ class TestAmazonPayV1(GatewayConformance):
             "notification_topics": [TOPIC],
             "simulator": f"http://127.0.0.1:{line.port}",
             "throttling": False,
-            "timeout_seconds": 5,
+            "timeout_seconds": 30,
         }
         gateway = payment_actions_gateways()["amazon_pay_v1"](settings)
         harness = AmazonPayHarness(simulator_url, gateway, line)

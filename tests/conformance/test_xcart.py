@@ -27,7 +27,7 @@ class XCartHarness:
     secrets = (SECRET,)
 
     def __init__(self, url, api):
-        self._http = httpx.Client(base_url=url, trust_env=False, verify=False)
+        self._http = httpx.Client(base_url=url, trust_env=False, verify=False, timeout=30)
         self.platform = create({"url": url, "api": api, "api_key": SecretStr(SECRET)})
 
     async def _control(self, method, path, body=None):

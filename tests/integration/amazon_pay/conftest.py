@@ -178,7 +178,7 @@ def simulator_url() -> Iterator[str]:
 
 @pytest.fixture
 async def simulator(simulator_url: str) -> AsyncIterator[Simulator]:
-    async with httpx.AsyncClient(trust_env=False, verify=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=30) as client:
         running = Simulator(simulator_url, client)
         await running.post("reset")
         yield running
@@ -195,7 +195,7 @@ def settings(simulator_url: str) -> dict[str, Any]:
         "notification_topics": [TOPIC],
         "simulator": simulator_url,
         "throttling": False,
-        "timeout_seconds": 2.0,
+        "timeout_seconds": 30.0,
     }
 
 

@@ -43,7 +43,7 @@ class Process:
     def stop(self, number: int = signal.SIGTERM) -> int:
         self._process.send_signal(number)
         with self._process:
-            return self._process.wait(timeout=10)
+            return self._process.wait(timeout=60)
 
 
 class Control:
@@ -208,7 +208,7 @@ def _other_account() -> list[str]:
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
     """A plain client, one for all tests: making it takes longer than most of them."""
-    with httpx.Client(trust_env=False, timeout=30) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -264,7 +264,7 @@ def settled(control: Control) -> Callable[[], None]:
     """Wait until every notification has been delivered or given up."""
 
     def wait() -> None:
-        assert control("POST", "notifications/wait", seconds=10) == {"waiting": 0}
+        assert control("POST", "notifications/wait", seconds=30) == {"waiting": 0}
 
     return wait
 
@@ -274,7 +274,7 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
     """Wait for something that another process does."""
 
     def wait(holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while not holds():
             assert time.monotonic() < deadline, "It never came to be."
             time.sleep(0.02)

@@ -181,12 +181,12 @@ def test_lost_notification_never_arrives(shop, control, endpoint, settled):
 
 
 def test_delayed_notification_is_overtaken(shop, control, endpoint, settled):
-    control("POST", "faults/notifications", kind="delay", seconds=0.3)
+    control("POST", "faults/notifications", kind="delay", seconds=3)
     started = time.monotonic()
     shop.authorization(shop.order())
     settled()
     assert endpoint.types() == ["PaymentAuthorize", "OrderReferenceNotification"]
-    assert time.monotonic() - started >= 0.3
+    assert time.monotonic() - started >= 3
 
 
 def test_duplicates_keep_their_message_id(shop, control, endpoint, settled):
@@ -247,7 +247,7 @@ def test_any_message_can_be_built_and_signed(verify, control, endpoint, settled)
 
 
 def test_slow_endpoint_does_not_keep_the_api_waiting(shop, control, endpoint):
-    control("POST", "faults/notifications", kind="delay", seconds=3, count=5)
+    control("POST", "faults/notifications", kind="delay", seconds=60, count=5)
     started = time.monotonic()
     shop.captured()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 60

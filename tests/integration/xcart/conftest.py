@@ -22,7 +22,7 @@ class Shop:
     def __init__(self, process):
         self.process = process
         self.url = json.loads(process.stdout.readline())["url"]
-        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=5)
+        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
 
     def _control(self, method, path, body=None):
         reply = self.http.request(method, f"control/{path}", json=body)

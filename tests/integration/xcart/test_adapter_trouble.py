@@ -45,11 +45,11 @@ async def test_a_shop_that_cannot_be_reached_is_unavailable(connect):
 
 async def test_a_slow_shop_is_given_up_in_time(connect, shop):
     shop.create()
-    shop.fault("slow", delay_seconds=5, count=1)
+    shop.fault("slow", delay_seconds=60, count=1)
     started = time.monotonic()
     with pytest.raises(Unavailable, match=r"within 0\.2 seconds"):
         await connect(timeout_seconds=0.2).apply_status(CAPTURED)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
 
 
 async def test_a_refused_key_names_its_setting(connect, shop):

@@ -135,5 +135,5 @@ def test_the_process_ends_in_good_order():
         with process:
             assert process.stdout.readline().startswith(b'{"url": "http://127.0.0.1:')
             process.send_signal(number)
-            _, errors = process.communicate(timeout=5)
+            _, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (0, b"")

@@ -17,7 +17,7 @@ from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions.v1 import payment_actions_pb2_grpc
 from payment_actions_client import AsyncClient, Client, Money, RetryPolicy
 
-QUICK = RetryPolicy(pause_seconds_first=0.01, pause_seconds_max=0.2, patience_seconds=8)
+QUICK = RetryPolicy(pause_seconds_first=0.01, pause_seconds_max=0.2, patience_seconds=60)
 STATUS_KEY = "grpc-status-details-bin"
 
 CODES = {
@@ -169,15 +169,15 @@ class Server:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(60)
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._server.stop(None), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._server.stop(None), self._loop).result(60)
 
     def close(self) -> None:
         self.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     async def _start(self) -> None:
@@ -254,7 +254,7 @@ def connect(request: pytest.FixtureRequest, server: Server) -> Iterator[Callable
     made: list[Any] = []
 
     def connect(**options: Any) -> Any:
-        made.append(request.param(server.target, **({"retry": QUICK, "timeout": 5} | options)))
+        made.append(request.param(server.target, **({"retry": QUICK, "timeout": 30} | options)))
         return made[-1]
 
     yield connect

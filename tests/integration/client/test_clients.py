@@ -145,11 +145,11 @@ def test_an_action_without_an_answer_may_have_happened_and_says_how_to_ask_again
 
 def test_an_action_that_timed_out_may_have_happened_and_is_not_sent_again(connect, service, make):
     service.script("CapturePayment", make.captured())
-    service.slowness_seconds["CapturePayment"] = 5
+    service.slowness_seconds["CapturePayment"] = 60
     with pytest.raises(OutcomeUnknown, match=r"0\.3 seconds") as caught:
         connect(timeout=0.3).call("capture", "eu-shop", "4711", request_id="r-1")
     assert (caught.value.request_id, caught.value.code) == ("r-1", grpc.StatusCode.DEADLINE_EXCEEDED)
-    assert len(service.requests("CapturePayment")) == 1
+    assert len(service.requests("CapturePayment")) <= 1  # None: it was given up on its way, on a busy machine.
 
 
 def test_a_mistake_of_the_services_leaves_an_actions_outcome_unknown(client, service, make):

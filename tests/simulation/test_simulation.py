@@ -32,7 +32,7 @@ def test_a_seed_is_the_same_story_in_another_process(hash_seed):
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=150,
     )
     assert other.stdout.strip() == simulate(7).digest
 

@@ -105,7 +105,8 @@ def test_a_bulk_capture_of_five_hundred_with_failures_among_them(shops, front, o
     page = console("/payments?store=eu-shop")
     expect(page.get_by_role("grid").get_by_role("row").nth(5)).to_be_visible()
     page.get_by_label("Select all that are loaded").check()
-    selected, matching = page.get_by_text(f"{ORDERS} selected"), page.get_by_role("button", name="Select all that match")
+    selected = page.get_by_text(f"{ORDERS} selected")
+    matching = page.get_by_role("button", name="Select all that match")
     expect(selected.or_(matching).first).to_be_visible()
     pressed_if_there(matching)
     expect(selected).to_be_visible(timeout=60_000)
@@ -221,7 +222,7 @@ def test_a_changed_payment_changes_in_the_list_of_somebody_else(front, orders, c
 
 def test_the_first_page_is_painted_within_a_second_and_an_order_is_usable_soon_after_the_click(orders, console):
     painted, usable = [], []
-    for _ in range(5):  # The best of five, and by the machine's own speed: what else runs there is not the page's fault.
+    for _ in range(5):  # The best of five, by the machine's own speed: what else runs there is not the page's fault.
         page = console("/payments?store=eu-shop")
         slowness = max(1, page.evaluate(YARDSTICK) / YARDSTICK_MILLISECONDS)
         paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")

@@ -75,7 +75,7 @@ def test_it_dies_with_the_process_that_started_it_even_after_kill_9():
         pid, folder = parent.stdout.readline().split()
         server = psutil.Process(int(pid))
         parent.send_signal(signal.SIGKILL)
-    until(lambda: not server.is_running(), "PostgreSQL to end", 20)
+    until(lambda: not server.is_running(), "PostgreSQL to end")
     subprocess.run(["rm", "-rf", folder], check=True)
 
 

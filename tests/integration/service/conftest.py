@@ -1,16 +1,15 @@
 """The service as a real process, with both simulators as processes, and Amazon's own SDK at the checkout."""
 
 import pytest
-from support.settling import Shopfront
+from support.settling import PatientStage, Shopfront
 
 from payment_actions_client import Client
 from payment_actions_server.demo.checkout import Checkout
-from payment_actions_server.demo.stage import Stage
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
-    with Stage(tmp_path_factory.mktemp("stage"), service_settings="lease_seconds = 10") as running:
+    with PatientStage(tmp_path_factory.mktemp("stage")) as running:
         yield running
 
 

@@ -29,7 +29,7 @@ class Post:
     def __call__(self, headers, body, store="eu-shop"):
         start = self._log.stat().st_size
         answer = self._http.post(f"/notifications/{store}", headers=headers, content=body)
-        lines = until(lambda: self._notification_lines(start), "the line in the log", 5)
+        lines = until(lambda: self._notification_lines(start), "the line in the log")
         assert len(lines) == 1
         text = self._log.read_bytes()[start:].decode()
         line = json.loads(lines[0])
@@ -38,7 +38,7 @@ class Post:
         return answer.status_code, line["kind"]
 
     def _notification_lines(self, start):
-        lines = self._log.read_bytes()[start:].decode().splitlines()
+        lines = self._log.read_bytes()[start:].decode().rpartition("\n")[0].splitlines()  # Whole ones.
         return [line for line in lines if '"event": "notification"' in line or '"event":"notification"' in line]
 
 
@@ -185,7 +185,7 @@ def test_a_notification_that_came_while_we_were_down_is_made_good_by_the_schedul
     assert shopfront.status(order) == "PENDING"
     stage.service.stop()
     stage.amazon.send("POST", "settle", object=order.authorization)
-    time.sleep(1)
+    until(lambda: stage.amazon.send("POST", "notifications/wait", seconds=5)["waiting"] == 0, "it to be given up")
     stage.start_service()
     with Client(stage.target) as client:
         shopfront.at_rest(order, "AUTHORIZED", client=client)

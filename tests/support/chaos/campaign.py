@@ -21,7 +21,7 @@ from support.postgres import Postgres
 
 REST_SECONDS_MAX = 300.0
 PATIENCE_SECONDS = 20.0  #: How long payments may take to come to rest by themselves; then staff presses Refresh.
-WATCH_SECONDS_MAX = 30.0
+WATCH_SECONDS_MAX = 120.0
 
 
 @dataclass(kw_only=True)

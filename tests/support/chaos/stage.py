@@ -47,6 +47,8 @@ class ChaosStage(Stage):
     the main thread.
     """
 
+    gateway_seconds_max = GATEWAY_SECONDS_MAX
+
     def __init__(self, folder: Path, *, replica_count: int, postgres: Postgres | None) -> None:
         assert postgres is not None or replica_count == 1
         super().__init__(folder)
@@ -154,13 +156,7 @@ database = "{database}"
 lease_seconds = {LEASE_SECONDS}
 """
         tables = "".join(self._store_table(shop._replace(partial_refund=True)) for shop in SHOPS)
-        changes = {
-            f'simulator = "{self.amazon.url}"': (
-                f'simulator = "http://127.0.0.1:{self.amazon_proxies[replica.number].port}"'
-            ),
-            "timeout_seconds = 3.0": f"timeout_seconds = {GATEWAY_SECONDS_MAX}",
-        }
-        for old, new in changes.items():
-            assert old in tables
-            tables = tables.replace(old, new)
-        return server + tables
+        direct = f'simulator = "{self.amazon.url}"'
+        assert direct in tables
+        port = self.amazon_proxies[replica.number].port
+        return server + tables.replace(direct, f'simulator = "http://127.0.0.1:{port}"')

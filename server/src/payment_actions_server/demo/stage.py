@@ -74,6 +74,7 @@ class Stage:
     shops: dict[str, Control]
     service: Process
     gateway_adapter = "amazon_pay_v1"
+    gateway_seconds_max = 3.0
 
     def __init__(self, folder: Path, *, fixed_ports: bool = False, service_settings: str = "") -> None:
         self.folder = folder
@@ -189,7 +190,7 @@ region = "eu"
 sandbox = true
 simulator = "{self.amazon.url}"
 throttling = false
-timeout_seconds = 3.0
+timeout_seconds = {self.gateway_seconds_max}
 seller_id = "{shop.seller_id}"
 access_key = {{ env = "DEMO_ACCESS_KEY_{shop.seller_id}" }}
 secret_key = {{ env = "DEMO_SECRET_KEY" }}

@@ -39,7 +39,7 @@ CODES: Final = {
     _S.AUTHORIZED: "A",
     _S.PARTIALLY_CAPTURED: "PP",
     _S.CAPTURED: "P",
-    _S.PARTIALLY_REFUNDED: "P",  # X-Cart has no such code; its own partial refunds leave the order Paid.
+    _S.PARTIALLY_REFUNDED: "P",  # X-Cart has no such code. "PP" it uses for both; alone that says too little.
     _S.REFUNDED: "R",
     _S.VOIDED: "C",
     _S.DECLINED: "D",
@@ -83,12 +83,15 @@ class StatusMap:
         """Return the code that shall replace ``held``; None to let the order be.
 
         Let be: a code that is the wanted one, one that is as far along or further, and one that neither
-        X-Cart nor the store's overrides explain: nobody can say that a write would not take that order back.
+        X-Cart nor the store's overrides explain: nobody can say that a write would not take that order back. Also
+        "Partially paid" where a part was refunded, for X-Cart itself, or staff, may mean just that by it.
         """
         wanted = self._recorded_as(update)
         code = self.code(wanted)
         rank = self._rank(held)
         if code == held or rank is None or _RANKS[wanted] <= rank:
+            return None
+        if wanted is _S.PARTIALLY_REFUNDED and wanted not in self._overrides and held == CODES[_S.PARTIALLY_CAPTURED]:
             return None
         return code
 

@@ -1,6 +1,7 @@
 """Bulk runs in the console where two tabs, or a browser that keeps nothing, have a part in them."""
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -64,6 +65,27 @@ def test_a_run_acts_in_the_name_that_was_given_last(front, chosen):
     expect(page.get_by_text("1 of 1 have an answer")).to_be_visible()
     started = [event for event in front.client.list_events(order.store, order.order_id) if event.operation_id]
     assert started[0].actor == "berta"
+
+
+def test_a_run_that_was_left_in_the_middle_says_nothing_on_the_page_of_another(shops, chosen):
+    _, page = chosen("34.00")
+    plan = {"operation": "Capture", "state": "Declined", "reason_code": "AmazonRejected", "count": 1}
+    shops.amazon.send("POST", "plans", **plan)
+    confirm(page)
+    expect(page.get_by_role("button", name="Declined 1")).to_be_visible()
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/RunActions", hold)
+    page.get_by_role("button", name=re.compile("anew")).click()
+    expect(page.get_by_text("Asking what each would do")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("button", name="Declined 1")).to_be_visible()
+    page.wait_for_timeout(300)  # As long as what broke off may take to say so.
+    assert len(held) == 1
+    expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_a_browser_that_may_keep_nothing_shows_the_console_and_acts(shops, front, chromium, tmp_path):

@@ -214,6 +214,13 @@ class CallsAMissingOrderUnavailable(InMemoryPlatform):
             raise Unavailable("not found") from None
 
 
+class EchoesTheIdItIsAskedFor(InMemoryPlatform):
+    """As one does whose database compares numbers, and who trusts what was asked."""
+
+    async def read_order(self, order_id: str) -> PlatformOrder:
+        return replace(await super().read_order(order_id.strip(" +0")), order_id=order_id)
+
+
 class MakesUpItsWords(InMemoryPlatform):
     async def read_order(self, order_id: str) -> PlatformOrder:
         return replace(await super().read_order(order_id), platform_status="OK")

@@ -55,6 +55,7 @@ CAUGHT_BY = {
     ],
     "GoesThroughFloats": ["test_total_is_read_to_the_last_digit"],
     "CallsAMissingOrderUnavailable": ["test_unknown_order_is_missing"],
+    "EchoesTheIdItIsAskedFor": ["test_order_has_one_id_however_it_is_spelled"],
     "MakesUpItsWords": ["test_order_is_read_as_the_platform_tells_it", "test_written_status_is_read_back"],
     "ForgetsTheLastOfAPage": ["test_listing_is_complete_and_in_order"],
     "LeavesOutTheTimeItself": ["test_listing_after_a_time_leaves_out_only_what_is_older"],

@@ -1,5 +1,6 @@
 """What the engine relies on in a store platform adapter, as tests to subclass."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -85,6 +86,13 @@ class PlatformConformance:
             await harness.platform.read_order(order_id)
         with pytest.raises(OrderMissing):
             await harness.platform.apply_status(_update(order_id, _S.CAPTURED, _usual_total(harness), "USD"))
+
+    @pytest.mark.parametrize("spelling", ["0{}", " {}", "{} ", "+{}", "{}.0", "{}.json"])
+    async def test_order_has_one_id_however_it_is_spelled(self, harness: PlatformHarness, spelling: str) -> None:
+        """By another spelling an order is missing, or comes with its own id: never with the one asked for."""
+        order_id = await harness.order(_S.AUTHORIZED, _usual_total(harness), harness.currency_codes[0])
+        with suppress(OrderMissing):
+            assert (await harness.platform.read_order(spelling.format(order_id))).order_id == order_id
 
     # -- Listing ---------------------------------------------------------------------------------------------
 

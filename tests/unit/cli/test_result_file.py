@@ -60,6 +60,16 @@ def test_what_a_spreadsheet_would_run_is_disarmed_and_what_was_asked_for_stays_a
         assert again.rows[2].asked == odd.asked
 
 
+def test_a_run_that_was_begun_before_there_were_etags_goes_on(path, plan):
+    header = ",".join(Row._fields[:-1])
+    path.write_text(f"{header}\n" + "".join(",".join(map(str, one[:-1])) + "\n" for one in plan))
+    with ResultFile(path) as file:
+        assert list(file.rows.values()) == plan
+        file.note(row(3, state="PENDING", etag='"3"'))
+    with ResultFile(path) as again:
+        assert again.rows == {2: row(2), 3: row(3, state="PENDING", etag='"3"')}
+
+
 def test_a_line_that_was_cut_short_is_forgotten_and_the_next_one_is_whole(path, plan):
     with ResultFile.begin(path, plan):
         pass

@@ -2,6 +2,7 @@ import "fake-indexeddb/auto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   Action,
+  ActionItemSchema,
   type Operation,
   OperationSchema,
   OperationState,
@@ -51,6 +52,7 @@ class Service implements RunService {
   lostAfter = Number.POSITIVE_INFINITY;
 
   async *runActions(request: Parameters<RunService["runActions"]>[0]): AsyncGenerator<RunActionsResponse> {
+    for (const item of request.items) toBinary(ActionItemSchema, item); // It can be sent.
     const items = request.items.map(({ orderId, requestId }) => `${orderId} ${requestId}`);
     this.asked.push({
       validateOnly: request.validateOnly,
@@ -165,6 +167,17 @@ describe("a bulk run", () => {
     await again.go();
     expect(service.asked.at(-1)?.items).toEqual(["3 request-2"]);
     expect(progress((await reloaded(service)).items)).toEqual({ ended: 2, total: 2 });
+  });
+
+  test("that was begun before there were etags goes on", async () => {
+    const service = new Service();
+    const runner = await begun(service);
+    await runner.preview();
+    await store.putItems("run", runner.items.map(({ etag: _, ...item }) => item) as Item[]);
+    await (await reloaded(service)).go();
+    const again = await reloaded(service);
+    await again.go();
+    expect(tally(again.items)).toMatchObject({ done: 2 });
   });
 
   test("follows what is in flight when its operation ends", async () => {

@@ -50,6 +50,10 @@ class BadResultFile(Exception):
     """The file cannot be used; the message says why and what to do."""
 
 
+# A run that was begun before there were etags goes on, under the ids that it has.
+_WIDTHS = (len(Row._fields) - 1, len(Row._fields))
+
+
 class ResultFile:
     """An open result file, of which one process at a time takes hold."""
 
@@ -137,7 +141,11 @@ def _rows(whole: bytes) -> dict[int, Row] | None:
     """Return the last row of each line; None when this was not written here."""
     try:
         lines = list(csv.reader(io.StringIO(whole.decode(), newline=""), strict=True))
-        if not lines or any(len(line) != len(Row._fields) for line in lines) or tuple(lines[0]) != Row._fields:
+        if (
+            not lines
+            or any(len(line) not in _WIDTHS for line in lines)
+            or tuple(lines[0]) != Row._fields[: len(lines[0])]
+        ):
             return None
         rows = [Row(int(line[0]), *line[1:]) for line in lines[1:]]
     except (ValueError, csv.Error):

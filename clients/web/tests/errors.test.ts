@@ -1,6 +1,6 @@
 import { ConnectError } from "@connectrpc/connect";
-import { expect, test } from "vitest";
-import { PaymentActionsError, readError } from "../src/client/index.js";
+import { expect, test, vi } from "vitest";
+import { type PaymentActionsClient, PaymentActionsError, readError } from "../src/client/index.js";
 import { ErrorReason } from "../src/proto.js";
 import { Code, clientOf, lost, refusal } from "./support.js";
 
@@ -51,4 +51,18 @@ test("a reason that is newer than this client is read by its code", async () => 
 test("any thrown value is read", () => {
   expect(readError(new TypeError("Failed to fetch")).reason).toBe("NO_ANSWER");
   expect(readError("text").happened).toBe("unknown");
+});
+
+test.each([
+  ["a payment", (client: PaymentActionsClient) => client.getPayment("eu-shop", "4711")],
+  ["a look at the gateway", (client: PaymentActionsClient) => client.refresh("eu-shop", "4711")],
+  ["a history", (client: PaymentActionsClient) => client.history("eu-shop", "4711").next()],
+])("%s that never comes is given up within a bound", async (_, ask) => {
+  vi.useFakeTimers();
+  const never = () => new Promise<never>(() => {});
+  const answer = ask(clientOf({ getPayment: never, refreshPayment: never, listEvents: never }));
+  const given = expect(answer).rejects.toMatchObject({ reason: "NO_ANSWER" });
+  await vi.advanceTimersByTimeAsync(60_001);
+  await given;
+  vi.useRealTimers();
 });

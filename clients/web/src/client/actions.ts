@@ -23,7 +23,8 @@ const FINAL = new Set([
   OperationState.ALREADY_DONE,
 ]);
 
-const TIMEOUT_MS = 60_000;
+/** How long the answer to one question is waited for: a connection that is dead does not always say so. */
+export const TIMEOUT_MS = 60_000;
 const ATTEMPTS = 3;
 const PAUSE_MS = 400;
 

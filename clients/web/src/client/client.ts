@@ -2,7 +2,7 @@ import { type Client, createClient as createRpcClient, type Interceptor, type Tr
 import { createConnectTransport } from "@connectrpc/connect-web";
 import type { Event, Operation, Payment } from "../proto.js";
 import { PaymentActions } from "../proto.js";
-import { type ActionOptions, ask, type SentAction } from "./actions.js";
+import { type ActionOptions, ask, type SentAction, TIMEOUT_MS } from "./actions.js";
 import { afterLostAnswer, PaymentActionsError, readError } from "./errors.js";
 import { type KeptRequest, type KeyValueStorage, RequestIds } from "./request_ids.js";
 import { type Watch, type WatchOptions, watchEvents } from "./watch.js";
@@ -67,7 +67,9 @@ export function createClient(options: ClientOptions): PaymentActionsClient {
   return {
     rpc,
     getPayment: (store, orderId, call) =>
-      readable(rpc.getPayment({ store, orderId }, call).then(({ payment }) => known(payment))),
+      readable(
+        rpc.getPayment({ store, orderId }, { timeoutMs: TIMEOUT_MS, ...call }).then(({ payment }) => known(payment)),
+      ),
     act(action, call) {
       const before = requestIds.find(action);
       // Before an id is made: what is kept was sent, or was about to be.
@@ -87,12 +89,15 @@ export function createClient(options: ClientOptions): PaymentActionsClient {
     forget: (requestId) => requestIds.forget(requestId),
     refresh: (store, orderId) =>
       readable(
-        rpc.refreshPayment({ store, orderId }).then(({ payment, events }) => ({ payment: known(payment), events })),
+        rpc
+          .refreshPayment({ store, orderId }, { timeoutMs: TIMEOUT_MS })
+          .then(({ payment, events }) => ({ payment: known(payment), events })),
       ),
     async *history(store, orderId, call) {
       let pageToken = "";
       for (let page = 0; page < PAGES_MAX; page++) {
-        const answer = await readable(rpc.listEvents({ store, orderId, pageSize: PAGE_SIZE, pageToken }, call));
+        const request = { store, orderId, pageSize: PAGE_SIZE, pageToken };
+        const answer = await readable(rpc.listEvents(request, { timeoutMs: TIMEOUT_MS, ...call }));
         yield answer.events;
         pageToken = answer.nextPageToken;
         if (pageToken === "") return;

@@ -73,18 +73,13 @@ def test_a_run_that_was_left_in_the_middle_says_nothing_on_the_page_of_another(s
     shops.amazon.send("POST", "plans", **plan)
     confirm(page)
     expect(page.get_by_role("button", name="Declined 1")).to_be_visible()
-    held = []
-
-    def hold(route):
-        held.append(route)
-
-    page.route("**/RunActions", hold)
-    page.get_by_role("button", name=re.compile("anew")).click()
+    page.route("**/RunActions", lambda _: None)  # It has no answer.
+    with page.expect_request("**/RunActions"):
+        page.get_by_role("button", name=re.compile("anew")).click()
     expect(page.get_by_text("Asking what each would do")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("button", name="Declined 1")).to_be_visible()
     page.wait_for_timeout(300)  # As long as what broke off may take to say so.
-    assert len(held) == 1
     expect(page.get_by_role("alert")).to_have_count(0)
 
 

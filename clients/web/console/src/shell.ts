@@ -230,7 +230,7 @@ export class ConsoleShell extends LitElement {
     if (context === null) return undefined;
     const days = this.#days;
     try {
-      const overview = await context.client.rpc.getOverview({ days });
+      const overview = await context.client.rpc.getOverview({ days }, { timeoutMs: OVERVIEW_SECONDS * 1000 });
       const wanted = days === this.#days || this.context?.overviewDays !== this.#days;
       if (this.context !== null && wanted) this.context = { ...this.context, overview, overviewDays: days };
       this.failure = false;

@@ -51,7 +51,10 @@ class Service implements RunService {
   states = new Map<string, OperationState>();
   lostAfter = Number.POSITIVE_INFINITY;
 
-  async *runActions(request: Parameters<RunService["runActions"]>[0]): AsyncGenerator<RunActionsResponse> {
+  async *runActions(
+    request: Parameters<RunService["runActions"]>[0],
+    _options?: { signal: AbortSignal },
+  ): AsyncGenerator<RunActionsResponse> {
     for (const item of request.items) toBinary(ActionItemSchema, item); // It can be sent.
     const items = request.items.map(({ orderId, requestId }) => `${orderId} ${requestId}`);
     this.asked.push({
@@ -167,6 +170,26 @@ describe("a bulk run", () => {
     await again.go();
     expect(service.asked.at(-1)?.items).toEqual(["3 request-2"]);
     expect(progress((await reloaded(service)).items)).toEqual({ ended: 2, total: 2 });
+  });
+
+  test("that hears nothing for long is taken for cut off, and is taken up again with the same request ids", async () => {
+    const service = new Service();
+    const first = await begun(service);
+    await first.preview();
+    const runner = new Runner(first.run, first.items, store, service, () => undefined, 50);
+    const ask = service.runActions.bind(service);
+    service.runActions = async function* (request, options) {
+      for await (const one of ask(request)) {
+        yield one;
+        await new Promise((_, lost) => options?.signal.addEventListener("abort", () => lost(new Error("given up"))));
+      }
+    };
+    await expect(runner.go()).rejects.toThrow("given up");
+    expect(runner.items.map(({ state }) => state)).toEqual(["done", "excluded", "sent"]);
+    service.runActions = ask;
+    await runner.go();
+    expect(service.asked.at(-1)?.items).toEqual(["3 request-2"]);
+    expect(progress(runner.items)).toEqual({ ended: 2, total: 2 });
   });
 
   test("that was begun before there were etags goes on", async () => {

@@ -1,6 +1,6 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { PaymentStatus } from "@payment-actions/web/proto";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { EVERY_PAYMENT, mayFit } from "../src/filters.js";
 import { Loader, listRequest } from "../src/list/loader.js";
 import { keyOf, orderOf, Rows } from "../src/list/rows.js";
@@ -144,6 +144,23 @@ describe("the loader", () => {
     await loader.more();
     expect(loader.failure).toBe("");
     expect(loader.rows.count).toBe(1);
+  });
+
+  test("gives up a page that never comes, says so, and may be asked again", async () => {
+    vi.useFakeTimers();
+    let hangs = true;
+    const client = clientOf({
+      listPayments: () => (hangs ? new Promise<never>(() => {}) : { payments: [payment("1")] }),
+    });
+    const loader = new Loader(client, EVERY_PAYMENT, () => undefined);
+    const asked = loader.more();
+    await vi.advanceTimersByTimeAsync(60_001);
+    await asked;
+    vi.useRealTimers();
+    expect(loader.failure).not.toBe("");
+    hangs = false;
+    await loader.more();
+    expect([loader.failure, loader.rows.count]).toEqual(["", 1]);
   });
 
   test("reads a changed payment anew while it is in sight", async () => {

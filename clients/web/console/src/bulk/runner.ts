@@ -25,6 +25,8 @@ export interface RunService {
 export const PORTION = 500;
 const LOOKS_AT_ONCE = 6;
 const KEEP_MILLISECONDS = 300;
+/** Of many orders one has an answer sooner: a connection that says nothing for so long is dead without having said so. */
+const SILENCE_MILLISECONDS = 120_000;
 
 /** The run was deleted, in another tab. */
 export class RunGone extends Error {}
@@ -35,16 +37,25 @@ export class Runner {
   readonly #store: RunStore;
   readonly #service: RunService;
   readonly #changed: () => void;
+  readonly #silenceMilliseconds: number;
   readonly #unsaved = new Map<number, Item>();
   readonly #stop = new AbortController();
   #keptAt = 0;
 
-  constructor(run: Run, items: Item[], store: RunStore, service: RunService, changed: () => void) {
+  constructor(
+    run: Run,
+    items: Item[],
+    store: RunStore,
+    service: RunService,
+    changed: () => void,
+    silenceMilliseconds = SILENCE_MILLISECONDS,
+  ) {
     this.run = run;
     this.items = items;
     this.#store = store;
     this.#service = service;
     this.#changed = changed;
+    this.#silenceMilliseconds = silenceMilliseconds;
   }
 
   /** Stops listening. What was asked for goes on in the service. */
@@ -149,10 +160,23 @@ export class Runner {
     take: (item: Item, response: RunActionsResponse) => Item,
   ): Promise<void> {
     const request = { items: items.map((item) => requested(this.run, item, validateOnly)), validateOnly };
-    for await (const response of this.#service.runActions(request, { signal: this.#stop.signal })) {
-      const item = items[response.index];
-      if (item !== undefined) this.#put(take(this.items[item.index] ?? item, response));
-      await this.#keepNowAndThen();
+    const silence = new AbortController();
+    const signal = AbortSignal.any([this.#stop.signal, silence.signal]);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const expectNews = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => silence.abort(), this.#silenceMilliseconds);
+    };
+    try {
+      expectNews();
+      for await (const response of this.#service.runActions(request, { signal })) {
+        const item = items[response.index];
+        if (item !== undefined) this.#put(take(this.items[item.index] ?? item, response));
+        await this.#keepNowAndThen();
+        expectNews();
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 

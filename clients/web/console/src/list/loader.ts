@@ -16,6 +16,8 @@ const LOADING_MILLISECONDS = 30;
 const PASSES_MAX = 5;
 /** The clocks of the service's replicas differ by less. */
 const CLOCKS_MILLISECONDS = 60_000;
+/** A page that does not come within this is asked for again by whoever scrolls: its connection may be dead. */
+const TIMEOUT_MS = 60_000;
 
 /** The request of a filter. Times are taken once: all pages of a list must be asked for alike. */
 export function listRequest(filter: PaymentsFilter, now: number): ListPaymentsRequest {
@@ -70,7 +72,7 @@ export class Loader {
     try {
       const pageSize = this.#token === "" ? FIRST_PAGE_SIZE : PAGE_SIZE;
       const request = { ...this.#request, pageSize, pageToken: this.#token };
-      const answer = await this.#client.rpc.listPayments(request, { signal: this.#stop.signal });
+      const answer = await this.#client.rpc.listPayments(request, { signal: this.#stop.signal, timeoutMs: TIMEOUT_MS });
       this.#take(answer.payments);
       this.#token = answer.nextPageToken;
       this.complete = this.#token === "";
@@ -110,7 +112,7 @@ export class Loader {
     const since = this.#newest - CLOCKS_MILLISECONDS;
     for (let pageToken = ""; this.rows.count < countMax; ) {
       const request = { ...this.#request, pageSize: PAGE_SIZE, pageToken };
-      const answer = await this.#client.rpc.listPayments(request, { signal: this.#stop.signal });
+      const answer = await this.#client.rpc.listPayments(request, { signal: this.#stop.signal, timeoutMs: TIMEOUT_MS });
       this.#take(answer.payments);
       pageToken = answer.nextPageToken;
       if (pageToken === "" || changedAt(answer.payments.at(-1)) < since) break;

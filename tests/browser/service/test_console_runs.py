@@ -83,6 +83,23 @@ def test_a_run_that_was_left_in_the_middle_says_nothing_on_the_page_of_another(s
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_a_run_with_orders_that_have_no_answer_is_not_forgotten_by_a_slip(chosen):
+    _, page = chosen("35.00")
+    page.route("**/RunActions", lambda _: None)
+    with page.expect_request("**/RunActions"):
+        confirm(page)
+    page.get_by_role("navigation").get_by_role("link", name="Bulk runs").click()
+    forget = page.get_by_role("button", name="Forget run")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    with page.expect_event("dialog") as asked:
+        forget.click()
+    assert "1 has no answer" in asked.value.message
+    expect(forget).to_be_visible()
+    page.once("dialog", lambda dialog: dialog.accept())
+    forget.click()
+    expect(page.get_by_text("There are no runs in this browser.")).to_be_visible()
+
+
 def test_a_browser_that_may_keep_nothing_shows_the_console_and_acts(shops, front, chromium, tmp_path):
     order = front.order("33.00")
     (tmp_path / "Default").mkdir()

@@ -1,7 +1,7 @@
 /** The bulk runs that this browser keeps. */
 
 import { html, nothing, type TemplateResult } from "lit";
-import type { Run } from "../bulk/model.js";
+import { type Run, tally } from "../bulk/model.js";
 import { hrefOf, payments } from "../routing.js";
 import { actionWord } from "../words.js";
 import { Page } from "./page.js";
@@ -62,7 +62,24 @@ export class RunsPage extends Page<"runs"> {
   }
 
   async #forget(run: Run): Promise<void> {
-    await this.attempt(() => this.context.runs.delete(run.id));
+    await this.attempt(async () => {
+      const count = await this.#unanswered(run);
+      if (count === 0 || confirm(this.#question(run, count))) await this.context.runs.delete(run.id);
+    });
     await this.#read();
+  }
+
+  /** Of how many orders only this run's request ids can still tell what became of them. */
+  async #unanswered(run: Run): Promise<number> {
+    const kept = await this.context.runs.get(run.id);
+    if (kept === null || kept.run.phase !== "confirmed") return 0;
+    const { ready, sent } = tally(kept.items);
+    return ready + sent;
+  }
+
+  #question(run: Run, count: number): string {
+    const { texts } = this.context;
+    const what = texts.t("runs.deleteRun", { run: texts.dateTime(run.createTime) });
+    return `${texts.t("run.interrupted", { count })}\n\n${what}?`;
   }
 }

@@ -17,6 +17,7 @@ def chosen(shops, front, sign_in):
         front.client.get_payment(order.store, order.order_id)
         page = sign_in(viewport={"width": 1280, "height": 860}).new_page()
         page.goto(f"{shops.http_url}/payments?q={order.order_id}&store={order.store}")
+        expect(page.get_by_role("grid").get_by_role("row").nth(1)).to_be_visible()
         page.get_by_role("grid").get_by_label("Select all that are loaded").check()
         page.get_by_role("button", name="Capture …").click()
         expect(page.get_by_text("1 order would go ahead")).to_be_visible()

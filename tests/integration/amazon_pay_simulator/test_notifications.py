@@ -251,3 +251,11 @@ def test_slow_endpoint_does_not_keep_the_api_waiting(shop, control, endpoint):
     started = time.monotonic()
     shop.captured()
     assert time.monotonic() - started < 60
+
+
+def test_giving_up_to_wait_for_notifications_stops_none(shop, control, endpoint, settled):
+    control("POST", "faults/notifications", kind="delay", seconds=0.5, count=2)
+    shop.authorize()
+    assert control("POST", "notifications/wait", seconds=0.05)["waiting"] >= 1
+    settled()
+    assert sorted(endpoint.types()) == ["OrderReferenceNotification", "PaymentAuthorize"]

@@ -78,9 +78,9 @@ class Courier:
         return delivery
 
     async def idle(self) -> None:
-        """Wait until nothing is under way; what waits for its redelivery is."""
+        """Wait until nothing is under way; what waits for its redelivery is. Whoever gives up waiting stops nothing."""
         while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.wait(self._tasks)
 
     def drop_all(self) -> None:
         """Give up everything that is under way and forget the log."""

@@ -220,6 +220,32 @@ def test_a_changed_payment_changes_in_the_list_of_somebody_else(front, orders, c
     expect(row).to_contain_text("Captured")
 
 
+def test_a_change_while_the_console_begins_is_not_missed(front, orders, sign_in):
+    order = front.order("79.00")
+    front.client.get_payment(order.store, order.order_id)
+    held, lists, captured = [], [], []
+
+    def hold(overview):
+        if captured:
+            overview.continue_()
+        else:
+            held.append(overview)
+
+    context = sign_in()
+    context.route("**/GetOverview", hold)
+    context.on("requestfinished", lambda request: lists.append(request) if "ListPayments" in request.url else None)
+    page = context.new_page()
+    page.goto(f"{front.stage.http_url}/payments?store=eu-shop")
+    for _ in range(10):  # Whoever has read the list by now has it as it was before.
+        page.wait_for_timeout(200)
+        if held and lists:
+            break
+    captured.append(front.client.capture(order.store, order.order_id))
+    for overview in held:
+        overview.continue_()
+    expect(page.get_by_role("row").filter(has_text="79.00")).to_contain_text("Captured")
+
+
 def test_the_first_page_is_painted_within_a_second_and_an_order_is_usable_soon_after_the_click(orders, console):
     painted, usable = [], []
     for _ in range(5):  # The best of five, by the machine's own speed: what else runs there is not the page's fault.

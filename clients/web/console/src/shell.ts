@@ -31,6 +31,7 @@ export class ConsoleShell extends LitElement {
     settings: { state: true },
     connection: { state: true },
     failure: { state: true },
+    begun: { state: true },
   };
 
   declare context: Context | null;
@@ -38,6 +39,8 @@ export class ConsoleShell extends LitElement {
   declare settings: Settings;
   declare connection: Live["state"];
   declare failure: boolean;
+  /** Whether it was asked from where to watch: what a page reads before that could change without anybody hearing of it. */
+  declare begun: boolean;
   #beginning: Beginning | null = null;
   /** The list stays as it was, scrolled and ticked, while an order is looked at. */
   #list: Extract<Route, { page: "payments" }> | null = null;
@@ -49,6 +52,7 @@ export class ConsoleShell extends LitElement {
     this.context = null;
     this.connection = "connecting";
     this.failure = false;
+    this.begun = false;
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -91,7 +95,7 @@ export class ConsoleShell extends LitElement {
         </header>
         <main id="content" tabindex="-1">
           ${this.failure ? html`<p class="page notice" data-kind="bad" role="alert">${texts.t("common.unreachable")}</p>` : nothing}
-          ${this.#pages(context)}
+          ${this.begun ? this.#pages(context) : nothing}
         </main>
         ${settingsDialog(texts, this.settings, (settings) => void this.#changeSettings(settings))}
       </div>
@@ -213,6 +217,7 @@ export class ConsoleShell extends LitElement {
 
   async #startLive(live: Live): Promise<void> {
     const read = await this.#readOverview();
+    this.begun = true;
     if (this.context !== null) live.start(this.context.client, read?.lastSequence);
   }
 

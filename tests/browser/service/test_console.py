@@ -245,7 +245,7 @@ def test_a_change_while_the_console_begins_is_not_missed(shops, front, orders, s
     quiet(shops)  # No later news of it makes the row be read again.
     for overview in held:
         overview.continue_()
-    expect(page.get_by_role("row").filter(has_text="79.00")).to_contain_text("Captured")
+    expect(page.locator(f"[role=row][data-order='{order.order_id}']")).to_contain_text("Captured")
 
 
 def test_the_first_page_is_painted_within_a_second_and_an_order_is_usable_soon_after_the_click(orders, console):

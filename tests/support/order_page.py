@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Self
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -80,6 +80,27 @@ def findings(page: Page) -> list[list[object]]:
     page.evaluate(AXE.read_text())
     found: list[list[object]] = page.evaluate(_FINDINGS)
     return found
+
+
+class Held:
+    """Requests of a context that are under way for as long as the test wants."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.requests: list[Route] = []
+        self._released = False
+        context.route(address, self._take)
+
+    def release(self) -> None:
+        """Let them go, and all that follow."""
+        self._released = True
+        for request in self.requests:
+            request.continue_()
+
+    def _take(self, request: Route) -> None:
+        if self._released:
+            request.continue_()
+        else:
+            self.requests.append(request)
 
 
 class Watched:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from playwright.sync_api import expect
-from support.order_page import findings, shoot
+from support.order_page import Held, findings, shoot
 from support.settling import until
 
 from payment_actions_client import Client
@@ -223,28 +223,19 @@ def test_a_changed_payment_changes_in_the_list_of_somebody_else(front, orders, c
 def test_a_change_while_the_console_begins_is_not_missed(shops, front, orders, sign_in):
     order = front.order("79.00")
     front.client.get_payment(order.store, order.order_id)
-    held, lists, captured = [], [], []
-
-    def hold(overview):
-        if captured:
-            overview.continue_()
-        else:
-            held.append(overview)
-
-    context = sign_in()
-    context.route("**/GetOverview", hold)
+    context, lists = sign_in(), []
+    overviews = Held(context, "**/GetOverview")
     context.on("requestfinished", lambda request: lists.append(request) if "ListPayments" in request.url else None)
     page = context.new_page()
     page.goto(f"{front.stage.http_url}/payments?store=eu-shop")
     for _ in range(10):  # Whoever has read the list by now has it as it was before.
         page.wait_for_timeout(200)
-        if held and lists:
+        if overviews.requests and lists:
             break
     front.client.capture(order.store, order.order_id)
-    captured.append(front.at_rest(order, "CAPTURED"))
+    front.at_rest(order, "CAPTURED")
     quiet(shops)  # No later news of it makes the row be read again.
-    for overview in held:
-        overview.continue_()
+    overviews.release()
     expect(page.locator(f"[role=row][data-order='{order.order_id}']")).to_contain_text("Captured")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from playwright.sync_api import expect
-from support.order_page import findings, shoot
+from support.order_page import Held, findings, shoot
 from support.settling import until
 
 pytestmark = pytest.mark.timeout(600)  # All waits of a test together, on a busy machine.
@@ -135,22 +135,11 @@ def test_a_page_that_did_not_hear_of_a_change_acts_on_nothing(front, visit, sign
     context = sign_in()
     context.route("**/WatchEvents", lambda route: route.abort())
     page = visit(order, context=context)
-    late, agreed = [], []
-
-    def delay(reading):
-        # A page that is cut off from the news reads the payment now and then.
-        if agreed:
-            reading.continue_()
-        else:
-            late.append(reading)
-
-    context.route("**/GetPayment", delay)
+    readings = Held(context, "**/GetPayment")  # A page that is cut off from the news reads the payment now and then.
     page.button("Capture").click()
     front.client.void(order.store, order.order_id)
     page.agree()
-    agreed.append(True)
-    for reading in late:
-        reading.continue_()
+    readings.release()
     expect(page.section).to_contain_text("This payment changed in the meantime, so nothing was done.")
     expect(page.chip).to_have_text("Voided")
     page.tells("Void €129.90: done")

@@ -12,6 +12,7 @@ from payment_actions_server.cli.exit_codes import exit_code_of
 from payment_actions_server.cli.running import run
 from payment_actions_server.cli.session import session_of
 from payment_actions_server.cli.watching import watch
+from payment_actions_server.domain.text import is_keepable
 
 SERVER_VARIABLE: Final = "PAYMENT_ACTIONS_SERVER"
 
@@ -76,7 +77,7 @@ def _require_text(ctx: Any, parameter: Any) -> None:
     """Refuse what was typed in bytes that are no UTF-8, before anything is asked: it cannot be sent."""
     given = ctx.params.get(parameter.name)
     for text in given if isinstance(given, list) else [given]:
-        if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+        if isinstance(text, str) and not is_keepable(text):
             raise typer.BadParameter("it is not UTF-8 text", ctx=ctx, param=parameter)
 
 

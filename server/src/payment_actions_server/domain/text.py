@@ -10,6 +10,11 @@ T = TypeVar("T")
 _UNKEEPABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
+def is_keepable(text: str) -> bool:
+    """Tell whether every database takes a string: bytes that are no UTF-8, and JSON, can be half a character or NUL."""
+    return _UNKEEPABLE.search(text) is None
+
+
 def keepable(value: T) -> T:
     """Return a value, and all that is in it, with U+FFFD for each character that cannot be kept.
 

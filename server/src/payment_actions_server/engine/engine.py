@@ -20,6 +20,7 @@ from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import ActionRequest, Operation, Outcome
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.status import OperationState
+from payment_actions_server.domain.text import is_keepable
 from payment_actions_server.engine import totals
 from payment_actions_server.engine.actions import Actions
 from payment_actions_server.engine.attempts import Attempts
@@ -297,14 +298,11 @@ def _list_position(token: str) -> tuple[datetime, str, str] | None:
     match _position(token):
         case None:
             return None
-        case [int(microseconds), str(store), str(order_id)] if 0 <= microseconds < 2**55 and _is_text(store + order_id):
+        case [int(microseconds), str(store), str(order_id)] if 0 <= microseconds < 2**55 and is_keepable(
+            store + order_id
+        ):
             return _EPOCH + timedelta(microseconds=microseconds), store, order_id
     raise _bad_token()
-
-
-def _is_text(value: str) -> bool:
-    """Tell whether every database takes a string: JSON can spell NUL, and half a character."""
-    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
 
 
 def _event_position(token: str) -> int:

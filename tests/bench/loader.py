@@ -28,7 +28,8 @@ from payment_actions_server.storage import open_storage
 from payment_actions_server.storage.rows import EVENT, to_event
 
 STORE = "shop"
-TABLES = ("payments", "operations", "events", "gateway_references", "store_updates")
+#: And what the rows of one order are told apart by.
+TABLES = {"payments": "order_id", "operations": "operation_id", "events": "sequence", "gateway_references": "value"}
 BATCH = 5_000
 
 Row = dict[str, Any]
@@ -216,8 +217,8 @@ def _wait_for_store_update(stub: Any, name: dict[str, str]) -> None:
 
 def _rows(connection: sqlite3.Connection, order: str) -> dict[str, list[Row]]:
     found = {}
-    for table in TABLES:
-        rows = connection.execute(f"SELECT * FROM {table} WHERE order_id = ? ORDER BY rowid", (order,)).fetchall()
+    for table, place in TABLES.items():
+        rows = connection.execute(f"SELECT * FROM {table} WHERE order_id = ? ORDER BY {place}", (order,)).fetchall()
         found[table] = [{key: value for key, value in dict(row).items() if key != "sequence"} for row in rows]
     return found
 

@@ -363,7 +363,7 @@ class Auditor:
         """Tell whether all that was begun has come to an end, or waits for an operator."""
         (open_work,) = self._database.execute(
             "SELECT (SELECT count(*) FROM operations WHERE state IN ('UNKNOWN', 'PENDING'))"
-            " + (SELECT count(*) FROM store_updates WHERE next_attempt_time IS NOT NULL)"
+            " + (SELECT count(*) FROM payments WHERE store_update_next_attempt_time IS NOT NULL)"
         ).fetchone()
         return not open_work
 

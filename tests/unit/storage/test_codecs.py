@@ -74,7 +74,7 @@ def test_operation_is_the_same_after_its_row(operation):
 
 @given(any_of(StoreUpdate))
 def test_store_update_is_the_same_after_its_row(update):
-    assert to_store_update(store_update_row(update)) == update
+    assert to_store_update(update.store, update.order_id, store_update_row(update)) == update
 
 
 @given(EVENTS)

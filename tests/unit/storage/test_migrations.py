@@ -21,14 +21,14 @@ from payment_actions_server.storage import StorageUnavailable, migrate
 from payment_actions_server.storage.tables import metadata
 
 HEAD = ScriptDirectory.from_config(migrate.config()).get_current_head()
-REVISIONS = ["0001", "0002", "0003"]  #: Every schema that was ever released, but the newest.
+REVISIONS = ["0001", "0002", "0003", "0004"]  #: Every schema that was ever released, but the newest.
 PARTIAL = {
     "uq_operations_in_flight": ["state", "UNKNOWN", "PENDING", "NEEDS_REVIEW"],
     "ix_payments_due": ["next_refresh_time", "IS NOT NULL"],
     "ix_payments_anomaly": ["anomaly", "<> ''"],
     "ix_payments_expiring": ["status", "AUTHORIZED", "PARTIALLY_CAPTURED"],
     "ix_operations_due": ["next_check_time", "IS NOT NULL"],
-    "ix_store_updates_due": ["next_attempt_time", "IS NOT NULL"],
+    "ix_payments_store_update_due": ["store_update_next_attempt_time", "IS NOT NULL"],
 }
 
 
@@ -107,6 +107,20 @@ async def test_migrations_make_the_same_indexes_conditions_and_all(blank, begin_
     assert "UNIQUE INDEX" in migrated["uq_operations_in_flight"]
 
 
+@pytest.mark.parametrize("begin_with", ["nothing", *REVISIONS])
+async def test_migrations_make_the_same_tables_without_rowid(path, begin_with):
+    sqlite = SqliteDatabase(path)  # Nor does it compare these.
+    if begin_with != "nothing":
+        await upgrade(sqlite, begin_with)
+    await migrate_now(sqlite.url)
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%WITHOUT ROWID%'"
+    assert await sqlite.run(query) == [("gateway_references",)]
+    await with_connection(sqlite, metadata.drop_all)
+    await with_connection(sqlite, metadata.create_all)
+    assert await sqlite.run(query) == [("gateway_references",)]
+    sqlite.close()
+
+
 def test_every_revision_but_the_newest_is_migrated_from():
     revisions = [script.revision for script in ScriptDirectory.from_config(migrate.config()).walk_revisions()]
     assert [*REVISIONS, HEAD] == revisions[::-1]
@@ -158,17 +172,22 @@ async def content(storage):
     )
 
 
+MOVED = "store_update_"  #: How columns begin that once had a table of their own.
 NEW_COLUMNS = {"lock_version", "identifiers"}  #: Since the first schema.
 
 
 async def take_back_to_0001(database):
     newer = {"event_counter", "daily_totals"}
-    tables = [table.name for table in metadata.sorted_tables if table.name not in newer]
+    tables = [table for table in metadata.sorted_tables if table.name not in newer]
     rows = {}
-    for name in tables:
-        columns = [column.name for column in metadata.tables[name].columns if column.name not in NEW_COLUMNS]
+    for table in tables:
+        columns = [column for column in table.columns.keys() if column not in NEW_COLUMNS and MOVED not in column]
         listed = ", ".join(f'"{column}"' for column in columns)
-        rows[name, listed] = await database.run(f"SELECT {listed} FROM {name}")
+        rows[table.name, listed] = await database.run(f"SELECT {listed} FROM {table.name}")
+    moved = [column.removeprefix(MOVED) for column in metadata.tables["payments"].columns.keys() if MOVED in column]
+    listed = ", ".join(["store", "order_id", *moved])
+    now = ", ".join(["store", "order_id", *(MOVED + column for column in moved)])
+    rows["store_updates", listed] = await database.run(f"SELECT {now} FROM payments")
     await with_connection(database, metadata.drop_all)
     await database.run("DROP TABLE alembic_version")
     await upgrade(database, "0001")

@@ -12,7 +12,8 @@ from payment_actions_server.storage.tables import IN_FLIGHT_SQL, OPEN_AUTHORIZAT
 ATTENTION_AFTER_ATTEMPTS: Final = 3
 """A store update that failed this often wants a human's eye."""
 
-FAILING: Final = f"next_attempt_time IS NOT NULL AND attempts >= {ATTENTION_AFTER_ATTEMPTS}"
+TO_BE_TOLD: Final = "store_update_next_attempt_time IS NOT NULL"
+FAILING: Final = f"{TO_BE_TOLD} AND store_update_attempts >= {ATTENTION_AFTER_ATTEMPTS}"
 REVIEW: Final = "next_check_time IS NOT NULL AND state = 'NEEDS_REVIEW'"
 
 MOVED: Final = "newly_"
@@ -101,10 +102,10 @@ class OverviewQueries(ABC):
         of_stores = f"store {self._any_of('$1')}"
         attention = f"""SELECT store, order_id FROM payments WHERE anomaly <> '' AND store || '' {self._any_of("$1")}
             UNION SELECT store, order_id FROM operations WHERE {REVIEW} AND {of_stores}
-            UNION SELECT store, order_id FROM store_updates WHERE {FAILING} AND {of_stores}"""
+            UNION SELECT store, order_id FROM payments WHERE {FAILING} AND {of_stores}"""
         sql = f"""SELECT (SELECT count(*) FROM ({attention}) a),
             (SELECT count(*) FROM operations WHERE {IN_FLIGHT_SQL} AND {of_stores}),
-            (SELECT count(*) FROM store_updates WHERE next_attempt_time IS NOT NULL AND {of_stores}),
+            (SELECT count(*) FROM payments WHERE {TO_BE_TOLD} AND {of_stores}),
             (SELECT count(*) FROM payments WHERE next_refresh_time < $2 AND {of_stores})"""
         rows = await self._listed(sql, self._strings(stores), to_microseconds(due_before))
         return Waiting(*rows[0])

@@ -10,7 +10,7 @@ from payment_actions_server.storage.rows import (
     OPERATION,
     OPERATION_CHANGES,
     PAYMENT_CHANGES,
-    STORE_UPDATE,
+    STORE_UPDATE_COLUMNS,
     Row,
     event_row,
     operation_row,
@@ -58,7 +58,7 @@ _IN_FLIGHT: Final = ", ".join(f"'{state}'" for state in sorted(IN_FLIGHT))
 # ``refused`` makes it fail, by a cast that cannot succeed, where an operation to be saved is in flight no more.
 WRITE: Final = f"""
     WITH changed AS (
-        UPDATE payments p SET {_assignments(PAYMENT_CHANGES, "w")}, lock_version = p.lock_version + 1
+        UPDATE payments p SET {_assignments((*PAYMENT_CHANGES, *STORE_UPDATE_COLUMNS), "w")}, lock_version = p.lock_version + 1
         FROM unnest($1::payments[]) w
         WHERE p.store = w.store AND p.order_id = w.order_id AND p.lock_version = w.lock_version
         RETURNING p.store, p.order_id
@@ -75,16 +75,12 @@ WRITE: Final = f"""
         FROM unnest($4::operations[]) w
         WHERE o.operation_id = w.operation_id AND o.state || '' IN ({_IN_FLIGHT}) AND {_HELD}
         RETURNING o.operation_id
-    ), told AS (
-        INSERT INTO store_updates SELECT w.* FROM unnest($5::store_updates[]) w
-        WHERE {_HELD}
-        ON CONFLICT (store, order_id) DO UPDATE SET {_assignments(STORE_UPDATE[2:], "excluded")}
     ), found AS (
-        INSERT INTO gateway_references SELECT w.* FROM unnest($6::gateway_references[]) w
+        INSERT INTO gateway_references SELECT w.* FROM unnest($5::gateway_references[]) w
         WHERE {_HELD}
         ON CONFLICT DO NOTHING
     ), happened AS (
-        SELECT w.*, row_number() OVER (ORDER BY w.sequence) AS place FROM unnest($7::events[]) w
+        SELECT w.*, row_number() OVER (ORDER BY w.sequence) AS place FROM unnest($6::events[]) w
         WHERE {_HELD}
     ), counted AS (
         UPDATE event_counter SET last_sequence = last_sequence + (SELECT count(*) FROM happened)
@@ -108,7 +104,7 @@ def write_arguments(works: list[PaymentWork]) -> list[list[tuple[Any, ...]]]:
     changed: list[tuple[Any, ...]] = []
     added: list[tuple[Any, ...]] = []
     for work in works:
-        row = (*payment_row(work.known()), work.found.lock_version)
+        row = (*payment_row(work.known()), work.found.lock_version, *store_update_row(work.known_store_update()))
         (added if work.found.payment is None else changed).append(row)
     events = [event for work in works for event in work.events]
     return [
@@ -116,11 +112,6 @@ def write_arguments(works: list[PaymentWork]) -> list[list[tuple[Any, ...]]]:
         added,
         [tuple(operation_row(work.added_operation)) for work in works if work.added_operation],
         [tuple(operation_row(work.saved_operation)) for work in works if work.saved_operation],
-        [
-            tuple(store_update_row(work.store_update))
-            for work in works
-            if work.store_update and work.store_update != work.found.store_update
-        ],
         [(work.key.store, value, work.key.order_id) for work in works for value in work.new_references],
         [(place, *event_row(event)) for place, event in enumerate(events)],
     ]

@@ -14,7 +14,7 @@ from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.storage.lists import ListQueries
-from payment_actions_server.storage.overview import FAILING, REVIEW
+from payment_actions_server.storage.overview import FAILING, REVIEW, TO_BE_TOLD
 from payment_actions_server.storage.records import columns
 from payment_actions_server.storage.rows import (
     EVENT,
@@ -32,6 +32,7 @@ STRAYS_MAX: Final = 1000
 
 _EVENTS = f"SELECT {columns((*EVENT, 'sequence'))} FROM events"
 _NOBODY_HOLDS = "(lease_expire_time IS NULL OR lease_expire_time <= $2)"
+_NOBODY_TELLS = "(store_update_lease_expire_time IS NULL OR store_update_lease_expire_time <= $2)"
 
 OPERATION_BY_ID: Final = f"SELECT {columns(OPERATION)} FROM operations WHERE store = $1 AND operation_id = $2"
 OPERATION_BY_REQUEST: Final = f"SELECT {columns(OPERATION)} FROM operations WHERE store = $1 AND request_id = $2"
@@ -46,8 +47,9 @@ _DUE_OPERATIONS = (
     " ORDER BY next_check_time LIMIT $3"
 )
 _DUE_STORE_UPDATES = (
-    f"SELECT store, order_id FROM store_updates WHERE store = $1 AND next_attempt_time <= $2 AND {_NOBODY_HOLDS}"
-    " ORDER BY next_attempt_time LIMIT $3"
+    "SELECT store, order_id FROM payments"
+    f" WHERE store = $1 AND store_update_next_attempt_time <= $2 AND {_NOBODY_TELLS}"
+    " ORDER BY store_update_next_attempt_time LIMIT $3"
 )
 _KNOWS_NOTIFICATION = "SELECT 1 FROM notifications WHERE store = $1 AND message_id = $2 AND identifiers = ''"
 _ADD_NOTIFICATION = (
@@ -71,8 +73,8 @@ _PUT_DISCOVERED_UNTIL = (
 _COUNTS: Final = {
     "operations_in_flight": f"SELECT count(*) FROM operations WHERE {IN_FLIGHT_SQL}",
     "operations_needing_review": f"SELECT count(*) FROM operations WHERE {REVIEW}",
-    "store_updates_pending": "SELECT count(*) FROM store_updates WHERE next_attempt_time IS NOT NULL",
-    "store_updates_failing": f"SELECT count(*) FROM store_updates WHERE {FAILING}",
+    "store_updates_pending": f"SELECT count(*) FROM payments WHERE {TO_BE_TOLD}",
+    "store_updates_failing": f"SELECT count(*) FROM payments WHERE {FAILING}",
     "anomalies": "SELECT count(*) FROM payments WHERE anomaly <> ''",
 }
 _COUNT_ALL = "SELECT " + ", ".join(f"({count})" for count in _COUNTS.values())

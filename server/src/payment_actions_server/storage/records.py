@@ -6,7 +6,7 @@ from typing import Final
 from payment_actions_server.storage.rows import (
     OPERATION,
     PAYMENT,
-    STORE_UPDATE,
+    STORE_UPDATE_COLUMNS,
     Row,
     to_operation,
     to_payment,
@@ -27,24 +27,25 @@ def in_flight(alias: str) -> str:
     return f"{alias}.{IN_FLIGHT_SQL}"
 
 
-RECORD: Final = f"{columns(PAYMENT, 'p')}, p.lock_version, {columns(OPERATION, 'o')}, {columns(STORE_UPDATE, 'u')}"
+RECORD: Final = f"{columns(PAYMENT, 'p')}, p.lock_version, {columns(STORE_UPDATE_COLUMNS, 'p')}, {columns(OPERATION, 'o')}"
 """The columns that `to_record` reads."""
 
 RECORD_JOINS: Final = f"""
-    LEFT JOIN operations o ON o.store = p.store AND o.order_id = p.order_id AND {in_flight("o")}
-    LEFT JOIN store_updates u ON u.store = p.store AND u.order_id = p.order_id"""
+    LEFT JOIN operations o ON o.store = p.store AND o.order_id = p.order_id AND {in_flight("o")}"""
 """What `RECORD` needs besides ``payments p``."""
 
-_OPERATION_AT: Final = len(PAYMENT) + 1
-_UPDATE_AT: Final = _OPERATION_AT + len(OPERATION)
-RECORD_LENGTH: Final = _UPDATE_AT + len(STORE_UPDATE)
+_UPDATE_AT: Final = len(PAYMENT) + 1
+_OPERATION_AT: Final = _UPDATE_AT + len(STORE_UPDATE_COLUMNS)
+RECORD_LENGTH: Final = _OPERATION_AT + len(OPERATION)
 
 
 def to_record(row: Row) -> Record:
     """Return the record of the columns `RECORD`."""
+    if row[0] is None:
+        return Record()
     return Record(
-        to_payment(row[: len(PAYMENT)]) if row[0] is not None else None,
-        to_operation(row[_OPERATION_AT:_UPDATE_AT]) if row[_OPERATION_AT] is not None else None,
-        to_store_update(row[_UPDATE_AT:RECORD_LENGTH]) if row[_UPDATE_AT] is not None else None,
-        lock_version=row[len(PAYMENT)] or 0,
+        to_payment(row),
+        to_operation(row[_OPERATION_AT:RECORD_LENGTH]) if row[_OPERATION_AT] is not None else None,
+        to_store_update(row[0], row[1], row[_UPDATE_AT:_OPERATION_AT]),
+        lock_version=row[len(PAYMENT)],
     )

@@ -19,11 +19,15 @@ Row = Sequence[Any]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
+_PAYMENT_KEY: Final = ("store", "order_id")
 PAYMENT: Final = Payment.__struct_fields__
-PAYMENT_CHANGES: Final = tuple(name for name in PAYMENT if name not in ("store", "order_id", "create_time"))
+PAYMENT_CHANGES: Final = tuple(name for name in PAYMENT if name not in (*_PAYMENT_KEY, "create_time"))
 OPERATION: Final = Operation.__struct_fields__
 OPERATION_CHANGES: Final = ("state", *OPERATION[OPERATION.index("update_time") :])  #: The rest stands for ever.
-STORE_UPDATE: Final = StoreUpdate.__struct_fields__
+#: Of a payment's row.
+STORE_UPDATE_COLUMNS: Final = tuple(
+    f"store_update_{name}" for name in StoreUpdate.__struct_fields__ if name not in _PAYMENT_KEY
+)
 EVENT: Final = tuple(name for name in Event.__struct_fields__ if name != "sequence")
 
 
@@ -186,11 +190,9 @@ def to_operation(row: Row) -> Operation:
 
 
 def store_update_row(update: StoreUpdate) -> tuple[Any, ...]:
-    """Return the columns `STORE_UPDATE`."""
+    """Return the columns `STORE_UPDATE_COLUMNS`."""
     lease_time, attempt_time = update.lease_expire_time, update.next_attempt_time
     return (
-        update.store,
-        update.order_id,
         update.state,
         update.generation,
         update.platform_status,
@@ -201,17 +203,17 @@ def store_update_row(update: StoreUpdate) -> tuple[Any, ...]:
     )
 
 
-def to_store_update(row: Row) -> StoreUpdate:
-    """Return the store update of the columns `STORE_UPDATE`."""
-    lease_time, attempt_time = row[7], row[8]
+def to_store_update(store: str, order_id: str, row: Row) -> StoreUpdate:
+    """Return the store update of the columns `STORE_UPDATE_COLUMNS`."""
+    lease_time, attempt_time = row[5], row[6]
     return StoreUpdate(
-        store=row[0],
-        order_id=row[1],
-        state=_STORE_UPDATE_STATES[row[2]],
-        generation=row[3],
-        platform_status=row[4],
-        last_error=row[5],
-        attempts=row[6],
+        store=store,
+        order_id=order_id,
+        state=_STORE_UPDATE_STATES[row[0]],
+        generation=row[1],
+        platform_status=row[2],
+        last_error=row[3],
+        attempts=row[4],
         lease_expire_time=None if lease_time is None else to_time(lease_time),
         next_attempt_time=None if attempt_time is None else to_time(attempt_time),
     )

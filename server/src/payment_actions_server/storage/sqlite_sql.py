@@ -6,9 +6,12 @@ statement for each row would have it wait for its turn hundreds of times.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+from payment_actions_server.domain.payment import Payment
 from payment_actions_server.domain.store_update import StoreUpdate
 from payment_actions_server.storage.queries import OPERATION_BY_ID, OPERATION_BY_REQUEST
 from payment_actions_server.storage.records import RECORD, RECORD_JOINS, columns, to_record
@@ -18,13 +21,12 @@ from payment_actions_server.storage.rows import (
     OPERATION_CHANGES,
     PAYMENT,
     PAYMENT_CHANGES,
-    STORE_UPDATE,
+    STORE_UPDATE_COLUMNS,
     Row,
     event_row,
     operation_row,
     payment_row,
     store_update_row,
-    to_microseconds,
     to_operation,
 )
 from payment_actions_server.storage.tables import IN_FLIGHT_SQL
@@ -90,13 +92,41 @@ def numbered(sql: str) -> str:
     return sql.replace("$", "?")
 
 
-_ADD_PAYMENTS = _Insert("payments", PAYMENT)
-_SAVE_PAYMENTS = _Insert(
-    "payments",
-    PAYMENT,
-    f"ON CONFLICT (store, order_id) DO UPDATE SET {_taken_over(PAYMENT_CHANGES)} WHERE version < excluded.version",
-    refusal="a payment changed under its lock",
+_PAYMENT_ROW: Final = (*PAYMENT, *STORE_UPDATE_COLUMNS)
+# What the payments' indexes are made of; the last is the store update's.
+_INDEXED: Final = (
+    "status",
+    "update_time",
+    "currency_code",
+    "authorized_minor",
+    "captured_minor",
+    "authorization_expire_time",
+    "next_refresh_time",
+    "anomaly",
+    "store_update_next_attempt_time",
 )
+_UNINDEXED: Final = tuple(name for name in (*PAYMENT_CHANGES, *STORE_UPDATE_COLUMNS) if name not in _INDEXED)
+_indexed_of_payment: Final = attrgetter(*_INDEXED[:-1])
+
+_ADD_PAYMENTS = _Insert("payments", _PAYMENT_ROW)
+
+
+@lru_cache(256)
+def _saving_payments(indexed: tuple[str, ...], events: int) -> _Insert:
+    """Return the change of payments by so many events each, in these of the columns that have an index.
+
+    SQLite writes the indexes of the columns that a statement names, whether their values differ or not: and of a
+    capture's three changes two leave most of them as they are.
+    """
+    return _Insert(
+        "payments",
+        _PAYMENT_ROW,
+        f"ON CONFLICT (store, order_id) DO UPDATE SET {_taken_over((*_UNINDEXED, *indexed))}"
+        f" WHERE version = excluded.version - {events}",
+        refusal="a payment changed under its lock",
+    )
+
+
 _ADD_OPERATIONS = _Insert("operations", OPERATION)
 _SAVE_OPERATIONS = _Insert(
     "operations",
@@ -106,45 +136,41 @@ _SAVE_OPERATIONS = _Insert(
     f" WHERE operations.operation_id = excluded.operation_id AND operations.{IN_FLIGHT_SQL}",
     refusal="an operation was final already",
 )
-_PUT_STORE_UPDATES = _Insert(
-    "store_updates", STORE_UPDATE, f"ON CONFLICT (store, order_id) DO UPDATE SET {_taken_over(STORE_UPDATE[2:])}"
-)
 _ADD_REFERENCES = _Insert("gateway_references", ("store", "order_id", "value"), "ON CONFLICT DO NOTHING")
 _ADD_EVENTS = _Insert("events", (*EVENT, "sequence"))
-# Of its own, for it is frequent: SQLite touches the indexes of the columns that a statement names.
-_RESCHEDULE = "UPDATE payments SET next_refresh_time = ?3, refreshes = ?4 WHERE store = ?1 AND order_id = ?2"
 
 
 def writing(works: Sequence[PaymentWork]) -> list[Statement]:
     """Return the statements that write what the bodies left, of each payment once."""
     added: list[Row] = []
-    saved: list[Row] = []
-    rescheduled: list[Statement] = []
+    saved: dict[tuple[tuple[str, ...], int], list[Row]] = {}
     for work in works:
-        payment, found = work.known(), work.found.payment
-        if found is None:
-            added.append(payment_row(payment))
-        elif work.events:
-            saved.append(payment_row(payment))
-        elif payment is not found and payment != found:
-            due = payment.next_refresh_time
-            at = None if due is None else to_microseconds(due)
-            rescheduled.append(Statement(_RESCHEDULE, (*work.key, at, payment.refreshes), 1, "a payment is gone"))
+        payment, update, found = work.known(), work.known_store_update(), work.found
+        if found.payment is None:
+            added.append((*payment_row(payment), *store_update_row(update)))
+        elif (payment, update) != (found.payment, found.store_update):
+            rows = saved.setdefault((_indexed_changes(work), len(work.events)), [])
+            rows.append((*payment_row(payment), *store_update_row(update)))
     return [
         *_ADD_PAYMENTS.of(added),
-        *_SAVE_PAYMENTS.of(saved),
-        *rescheduled,
+        *chain.from_iterable(_saving_payments(*how).of(rows) for how, rows in saved.items()),
         *_SAVE_OPERATIONS.of([operation_row(work.saved_operation) for work in works if work.saved_operation]),
         *_ADD_OPERATIONS.of([operation_row(work.added_operation) for work in works if work.added_operation]),
-        *_PUT_STORE_UPDATES.of([store_update_row(update) for work in works if (update := _to_put(work))]),
         *_ADD_REFERENCES.of([(*work.key, value) for work in works for value in work.new_references]),
         *_ADD_EVENTS.of([(*event_row(event), event.sequence) for work in works for event in work.events]),
     ]
 
 
-def _to_put(work: PaymentWork) -> StoreUpdate | None:
-    update, found = work.store_update, work.found.store_update
-    return update if update is not found and update != found else None
+def _indexed_changes(work: PaymentWork) -> tuple[str, ...]:
+    """Return which columns that have an index differ from what was found."""
+    before, after = _indexed(work.found.payment, work.found.store_update), _indexed(work.payment, work.store_update)
+    return tuple(name for name, then, now in zip(_INDEXED, before, after, strict=True) if then != now)
+
+
+def _indexed(payment: Payment | None, update: StoreUpdate | None) -> tuple[Any, ...]:
+    assert payment is not None, "only what is known is changed"
+    assert update is not None, "every payment that was seen has one"
+    return (*_indexed_of_payment(payment), update.next_attempt_time)
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------

@@ -67,8 +67,15 @@ payments = Table(
     Column("refreshes", Integer, nullable=False),
     # Counts every write to anything of the payment, where several replicas write (PostgreSQL); 0 in SQLite.
     Column("lock_version", BigInteger, nullable=False, server_default=text("0")),
+    # What the store is to hold of it: in the payment's own row, which nearly every change of it changes, too.
+    _text("store_update_state", server_default=text("'IN_SYNC'")),
+    Column("store_update_generation", BigInteger, nullable=False, server_default=text("0")),
+    _text("store_update_platform_status", server_default=text("''")),
+    _text("store_update_last_error", server_default=text("''")),
+    Column("store_update_attempts", Integer, nullable=False, server_default=text("0")),
+    _time("store_update_lease_expire_time", nullable=True),
+    _time("store_update_next_attempt_time", nullable=True),
     PrimaryKeyConstraint("store", "order_id", name="pk_payments"),
-    Index("ix_payments_changed", "update_time", "store", "order_id"),
     Index("ix_payments_store_status_changed", "store", "status", "update_time"),
     Index("ix_payments_status_changed", "status", "update_time"),
     Index(
@@ -77,6 +84,13 @@ payments = Table(
         "next_refresh_time",
         sqlite_where=text("next_refresh_time IS NOT NULL"),
         postgresql_where=text("next_refresh_time IS NOT NULL"),
+    ),
+    Index(
+        "ix_payments_store_update_due",
+        "store",
+        "store_update_next_attempt_time",
+        sqlite_where=text("store_update_next_attempt_time IS NOT NULL"),
+        postgresql_where=text("store_update_next_attempt_time IS NOT NULL"),
     ),
     Index(
         "ix_payments_anomaly",
@@ -192,29 +206,7 @@ gateway_references = Table(
     _text("order_id"),  # Several orders may share one: X-Cart can authorize them together.
     PrimaryKeyConstraint("store", "value", "order_id", name="pk_gateway_references"),
     _of_payment("fk_gateway_references_payment"),
-)
-
-store_updates = Table(
-    "store_updates",
-    metadata,
-    _text("store"),
-    _text("order_id"),
-    _text("state"),
-    Column("generation", BigInteger, nullable=False),
-    _text("platform_status"),
-    _text("last_error"),
-    Column("attempts", Integer, nullable=False),
-    _time("lease_expire_time", nullable=True),
-    _time("next_attempt_time", nullable=True),
-    PrimaryKeyConstraint("store", "order_id", name="pk_store_updates"),
-    _of_payment("fk_store_updates_payment"),
-    Index(
-        "ix_store_updates_due",
-        "store",
-        "next_attempt_time",
-        sqlite_where=text("next_attempt_time IS NOT NULL"),
-        postgresql_where=text("next_attempt_time IS NOT NULL"),
-    ),
+    sqlite_with_rowid=False,  # Its key is all of it.
 )
 
 notifications = Table(

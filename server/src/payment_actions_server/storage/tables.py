@@ -77,7 +77,6 @@ payments = Table(
     _time("store_update_next_attempt_time", nullable=True),
     PrimaryKeyConstraint("store", "order_id", name="pk_payments"),
     Index("ix_payments_store_status_changed", "store", "status", "update_time"),
-    Index("ix_payments_status_changed", "status", "update_time"),
     Index(
         "ix_payments_due",
         "store",

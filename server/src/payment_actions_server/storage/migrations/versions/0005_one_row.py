@@ -1,4 +1,4 @@
-"""Less to write with each change: the store update in the payment's row, an index and a hidden rowid less."""
+"""Less to write with each change: the store update in the payment's row, two indexes and a hidden rowid less."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -39,6 +39,7 @@ def upgrade() -> None:
         postgresql_where=due,
     )
     op.drop_index("ix_payments_changed", "payments")
+    op.drop_index("ix_payments_status_changed", "payments")
     if op.get_bind().dialect.name == "sqlite":
         _drop_rowid()
 

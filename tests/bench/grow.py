@@ -1,6 +1,7 @@
 """Growth and memory: what a database that has lived, or a service that has, makes slower or larger."""
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ from bench.workloads import METHOD, Notifier, unaries
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 
+RATE_MAX = 2_000  # Orders that are used up in a second; the "empty" database holds as many as are.
 STARTS = 3
 LIVES_AT_ONCE = 16
 
@@ -80,7 +82,7 @@ async def _call(one: Stage, name: str) -> AsyncIterator[Any]:
 
 def sizes(payments: int, effort: Effort) -> tuple[Population, Population]:
     """Return what the empty database holds all the same, and the grown one."""
-    used_up = min(int(effort.rounds * (effort.seconds + 0.3) * 1_500), payments // 15 - 2_000)
+    used_up = min(int(effort.rounds * (effort.seconds + 0.3) * RATE_MAX), payments // 15 - 2_000)
     return fresh(used_up + 2_000, used_up), grown(payments)
 
 
@@ -92,8 +94,14 @@ async def grown_sqlite(folder: Path, made: Any, population: Population) -> str:
         await loader.fill(f"sqlite:///{making}", made, population)
         making.rename(kept)
     path = processes.remove(folder, "grown")
-    await asyncio.to_thread(shutil.copyfile, kept, path)
+    await asyncio.to_thread(_copy_to_disk, kept, path)
     return f"sqlite:///{path}"
+
+
+def _copy_to_disk(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    with target.open("rb+") as written:
+        os.fsync(written)  # Or it would be written while the service is measured, which waits for the same disk.
 
 
 # -- Memory ---------------------------------------------------------------------------------------------------------

@@ -12,6 +12,10 @@ from bench.processes import Process
 Call = Callable[[], Awaitable[object]]
 
 
+class OutOfOrders(Exception):
+    """The database was filled with too few orders for what is measured: a `RATE_MAX` was passed."""
+
+
 @dataclass(slots=True)
 class Window:
     """What one stretch of time showed. ``server_cpu_seconds`` is of all the server processes together."""
@@ -76,6 +80,8 @@ async def run(
 ) -> Window:
     """Call for ``seconds``, ``concurrency`` calls at a time, after a short run-up that does not count.
 
+    On a machine so quick that the orders run out it ends there.
+
     :param pause: what each caller waits after an answer, in seconds; not part of any latency.
     """
     await _stretch(call, concurrency, settle, pause)
@@ -83,6 +89,8 @@ async def run(
     started = time.perf_counter()
     latencies = await _stretch(call, concurrency, seconds, pause)
     elapsed = time.perf_counter() - started
+    if not latencies:
+        raise OutOfOrders
     return Window(elapsed, latencies, _cpu(servers) - cpu, time.process_time() - own)
 
 
@@ -92,9 +100,14 @@ async def _stretch(call: Call, concurrency: int, seconds: float, pause: float) -
     end = clock() + seconds
 
     async def caller() -> None:
+        nonlocal end
         now = clock()
         while now < end:
-            await call()
+            try:
+                await call()
+            except OutOfOrders:
+                end = now
+                break
             before, now = now, clock()
             latencies.append(now - before)
             if pause:

@@ -1,7 +1,9 @@
 """Fills a database with payments that look lived in, as fast as the database takes them.
 
 Three orders live through the real service once; their rows are the pattern for all others. Only ids, times and hashes
-differ from one to the next: the rows are those that the service would have written, and the hash chains verify.
+differ from one to the next: the rows are those that the service would have written, and the hash chains verify. They
+also come in the order of life, some thousand orders at a time: all are seen before the first is captured. Otherwise the
+pages of SQLite's trees would be full to the brim, as those of no database that lives are.
 """
 
 import json
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
+from operator import itemgetter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +33,7 @@ from payment_actions_server.storage.rows import EVENT, to_event
 STORE = "shop"
 #: And what the rows of one order are told apart by.
 TABLES = {"payments": "order_id", "operations": "operation_id", "events": "sequence", "gateway_references": "value"}
+FIRST_SIGHT = "first sight"
 BATCH = 5_000
 
 Row = dict[str, Any]
@@ -127,6 +131,11 @@ class Pattern:
                 events if name == "events" else [[make(order) for make in cells] for cells in self._makers[name]]
             )
         return made
+
+    def first_sight(self, number: int, shift: int) -> list[Any]:
+        """Return an order's row of payments; its hash is none yet, but as long as it will be."""
+        order = _Order(f"{number:08}", shift)
+        return [make(order) for make in self._makers["payments"][0]]
 
     def _cell(self, column: str, value: Any) -> Callable[[_Order], Any]:
         if column in {"hash", "last_hash"}:
@@ -227,17 +236,20 @@ def _rows(connection: sqlite3.Connection, order: str) -> dict[str, list[Row]]:
 
 
 def batches(made: dict[Life, Pattern], population: Population) -> Iterator[dict[str, list[list[Any]]]]:
-    """Return the rows of all payments, some thousands of payments at a time, table by table."""
-    batch: dict[str, list[list[Any]]] = {name: [] for name in TABLES}
-    for number in range(population.size):
-        # A second apart, the last one a minute before the pattern: as an order book fills.
-        shift = (number - population.size - 60) * 1_000_000
-        for name, rows in made[population.life(number)].rows(number, shift).items():
-            batch[name] += rows
-        if (number + 1) % BATCH == 0:
-            yield batch
-            batch = {name: [] for name in TABLES}
-    if batch["payments"]:
+    """Return the rows of all payments, some thousands of payments at a time, table by table.
+
+    First the payments as they were at first sight; the events in the order of their numbers.
+    """
+    event_number = columns(made)["events"].index("number")
+    for begin in range(0, population.size, BATCH):
+        batch: dict[str, list[list[Any]]] = {name: [] for name in (FIRST_SIGHT, *TABLES)}
+        for number in range(begin, min(begin + BATCH, population.size)):
+            # A second apart, the last one a minute before the pattern: as an order book fills.
+            shift = (number - population.size - 60) * 1_000_000
+            batch[FIRST_SIGHT].append(made[Life.AUTHORIZED].first_sight(number, shift))
+            for name, rows in made[population.life(number)].rows(number, shift).items():
+                batch[name] += rows
+        batch["events"].sort(key=itemgetter(event_number))
         yield batch
 
 
@@ -274,6 +286,9 @@ def _fill_sqlite(path: str, made: dict[Life, Pattern], population: Population) -
         name: 'INSERT INTO {} ("{}") VALUES ({})'.format(name, '", "'.join(names), ", ".join("?" * len(names)))
         for name, names in columns(made).items()
     }
+    statements[FIRST_SIGHT] = statements["payments"]
+    now = ", ".join(f'"{name}" = excluded."{name}"' for name in columns(made)["payments"])
+    statements["payments"] += f" ON CONFLICT (store, order_id) DO UPDATE SET {now}"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -500000")
@@ -291,6 +306,7 @@ async def _fill_postgres(url: str, made: dict[Life, Pattern], population: Popula
     connection = await asyncpg.connect(url)
     try:
         for batch in batches(made, population):
+            del batch[FIRST_SIGHT]  # Of an earlier version of a row PostgreSQL would keep nothing but empty space.
             for row in batch["payments"]:
                 row[ours] = bool(row[ours])
             for row in batch["events"]:

@@ -1,10 +1,11 @@
 """The benchmark itself: its arithmetic is right, and it measures a real service over rows that are true."""
 
+import asyncio
 from collections import Counter
 
 import pytest
 from bench import document, grow, loader, measure, report
-from bench.load import Series, Window, percentile, ratio_of_rounds
+from bench.load import OutOfOrders, Series, Window, percentile, ratio_of_rounds, run
 from bench.loader import Life, order_id
 from bench.stage import stage
 
@@ -51,6 +52,21 @@ def test_a_target_says_whether_it_is_reached():
         [result("reads", 64, 0.6), result("captures", 64, 0.39), result("lone captures", 1, 0.2, **lone)]
     )
     assert [(target.bound, target.reached) for target in found] == [(0.6, True), (0.4, False), (3.9, True)]
+
+
+async def test_a_window_ends_when_the_orders_run_out():
+    left = iter(range(100))
+
+    async def call():
+        await asyncio.sleep(0)
+        if next(left, None) is None:
+            raise OutOfOrders
+
+    found = await run(call, 8, 60, [], settle=0)
+    assert len(found.latencies) == 100
+    assert found.seconds < 30
+    with pytest.raises(OutOfOrders):
+        await run(call, 8, 60, [])
 
 
 def test_flat_memory_is_told_from_memory_that_grows():

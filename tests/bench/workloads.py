@@ -3,12 +3,13 @@
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import count, cycle
 from typing import Any, NamedTuple
 
 import grpc
 from bench import echo
+from bench.load import OutOfOrders
 from bench.loader import STORE, Life, Population, order_id
 
 from payment_actions.v1 import payment_actions_pb2 as pb
@@ -18,10 +19,6 @@ METHOD = "/payment_actions.v1.PaymentActions/"
 
 Channels = Sequence[grpc.aio.Channel]
 Call = Callable[[], Awaitable[object]]
-
-
-class OutOfOrders(Exception):
-    """The database was filled with too few orders for what was measured."""
 
 
 class Orders:
@@ -35,13 +32,8 @@ class Orders:
             shuffle(numbers)
         self.any = map(order_id, cycle(everything))
         self.kept = map(order_id, cycle(authorized[:KEPT]))
-        self.to_capture = _each_once(authorized[KEPT:])
-        self.to_refund = _each_once(captured)
-
-
-def _each_once(numbers: Iterable[int]) -> Iterator[str]:
-    yield from map(order_id, numbers)
-    raise OutOfOrders
+        self.to_capture = map(order_id, authorized[KEPT:])  # Each once.
+        self.to_refund = map(order_id, captured)
 
 
 class Unary(NamedTuple):
@@ -73,7 +65,10 @@ class Unary(NamedTuple):
             await next(stubs)(request(next(orders)).SerializeToString())
 
         async def act() -> None:
-            response = await next(stubs)(request(next(orders)).SerializeToString())
+            order = next(orders, None)
+            if order is None:
+                raise OutOfOrders
+            response = await next(stubs)(request(order).SerializeToString())
             assert response.operation.state == succeeded, response
 
         return act if self.acts else call

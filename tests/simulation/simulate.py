@@ -20,7 +20,7 @@ from payment_actions_server.domain.errors import PaymentActionsError
 from payment_actions_server.domain.event import EventType, chain_break
 from payment_actions_server.domain.status import OperationState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdateState
-from payment_actions_server.storage import StorageUnavailable, open_storage, sqlite
+from payment_actions_server.storage import StorageUnavailable, open_storage, sqlite, sqlite_file
 from simulation.clients import Clients, Watcher
 from simulation.scheduler import ShuffledLoop
 from simulation.setting import Setting, setting_of
@@ -334,7 +334,7 @@ _TEMPLATE: dict[str, bytes] = {}
 def _make_database(path: Path) -> None:
     """Make an empty database: the first run migrates, the others copy what it made."""
     if not _TEMPLATE:
-        sqlite.migrate(str(path))
+        sqlite_file.migrate(str(path))
         _TEMPLATE["file"] = path.read_bytes()
     path.write_bytes(_TEMPLATE["file"])
     with closing(sqlite3.connect(path)) as database:

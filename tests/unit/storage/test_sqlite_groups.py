@@ -194,7 +194,7 @@ async def test_another_process_that_writes_is_waited_for_off_the_loop(storage, o
 
 
 async def test_another_process_that_does_not_end_makes_it_unavailable(storage, other_program, monkeypatch):
-    monkeypatch.setattr("payment_actions_server.storage.sqlite.BUSY_SECONDS_MAX", 0.1)
+    monkeypatch.setattr("payment_actions_server.storage.sqlite_file.BUSY_SECONDS_MAX", 0.1)
     with pytest.raises(StorageUnavailable, match="locked"):
         await add(storage, "1")
     other_program.execute("COMMIT")

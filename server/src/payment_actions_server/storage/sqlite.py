@@ -13,20 +13,17 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
 
 import structlog
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
 
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.storage._interface import Body, RuleBroken, StorageUnavailable
 from payment_actions_server.storage.gathering import gathered
-from payment_actions_server.storage.migrate import upgrade
 from payment_actions_server.storage.queries import Queries
 from payment_actions_server.storage.rows import Row
+from payment_actions_server.storage.sqlite_file import LogCopier, begin_patiently, carry_out, connect, migrate
 from payment_actions_server.storage.sqlite_sql import Refused, Statement, asking, numbered, record, writing
 from payment_actions_server.storage.work import PaymentWork, Record
 
@@ -39,16 +36,6 @@ QUICK_SECONDS_MAX: Final = 0.001
 """A commit that takes less holds the event loop up less than a thread would; one that takes more waits in a thread."""
 FEW_ROWS_MAX: Final = 32
 """So many rows are written as quickly as they are handed to a thread."""
-BUSY_SECONDS_MAX: Final = 10.0
-"""How long to wait for another process that writes to the same file."""
-_PRAGMAS: Final = (
-    "journal_mode = WAL",
-    "synchronous = FULL",
-    "foreign_keys = ON",
-    "busy_timeout = 10000",
-    "cache_size = -16000",  # KiB
-    "wal_autocheckpoint = 8000",  # Pages: a page that changes often is copied back once for many commits.
-)
 
 
 class SqliteStorage(Queries):
@@ -72,6 +59,7 @@ class SqliteStorage(Queries):
         self._writer.execute("PRAGMA busy_timeout = 0")  # It waits for other processes in a thread; see _begin.
         self._reader = connect(self._path)
         self._reader.execute("PRAGMA query_only = ON")
+        self._copier = LogCopier(self._path)
         self._group_task = asyncio.create_task(self._commit_groups(), name="sqlite-groups")
 
     async def aclose(self) -> None:
@@ -80,6 +68,7 @@ class SqliteStorage(Queries):
         self._arrived.set()
         if self._group_task is not None:
             await self._group_task
+            await self._copier.aclose()
             self._writer.close()
             self._reader.close()
         self._thread.shutdown()
@@ -221,13 +210,14 @@ class SqliteStorage(Queries):
 
     async def _commit(self, statements: list[Statement]) -> None:
         """Write and commit; in a thread, unless handing over and back would take longer than it does."""
-        few = sum(statement.rows for statement in statements) <= FEW_ROWS_MAX
-        if few and self._commit_seconds < QUICK_SECONDS_MAX:
-            seconds = _carry_out(self._writer, statements)
+        rows = sum(statement.rows for statement in statements)
+        if rows <= FEW_ROWS_MAX and self._commit_seconds < QUICK_SECONDS_MAX:
+            seconds = carry_out(self._writer, statements)
         else:
             loop = asyncio.get_running_loop()
-            seconds = await loop.run_in_executor(self._thread, _carry_out, self._writer, statements)
+            seconds = await loop.run_in_executor(self._thread, carry_out, self._writer, statements)
         self._commit_seconds += (seconds - self._commit_seconds) / 8
+        self._copier.written(rows)
 
     async def _after_refusal(self, group: list["_Wanted"], refused: Exception) -> None:
         """The database refused what one of a group wrote: let each stand for itself."""
@@ -251,7 +241,7 @@ class SqliteStorage(Queries):
             self._writer.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:  # Another process is writing: wait for it, but not on the loop.
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._thread, _begin_patiently, self._writer)
+            await loop.run_in_executor(self._thread, begin_patiently, self._writer)
 
     def _roll_back(self) -> None:
         self._recent.clear()  # What it holds of this group will never be so.
@@ -326,48 +316,6 @@ def _settle(future: "asyncio.Future[Any]", value: Any = None, *, error: Exceptio
         future.set_result(value)
     else:
         future.set_exception(error)
-
-
-# -- the file ---------------------------------------------------------------------------------------------------------
-
-
-def connect(path: str) -> sqlite3.Connection:
-    """Open the file. Transactions are begun and ended by hand: the driver begins them too late to be IMMEDIATE."""
-    connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS_MAX, isolation_level=None, check_same_thread=False, cached_statements=256
-    )
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
-
-
-def migrate(path: str) -> None:
-    """Bring the file's schema up to date; make the file if there is none."""
-    raw = connect(path)
-    engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool, isolation_level="AUTOCOMMIT")
-    try:
-        with engine.connect() as connection:
-            upgrade(connection, begin="BEGIN IMMEDIATE")  # A second process waits here, and then finds it done.
-    finally:
-        engine.dispose()
-        raw.close()
-
-
-def _carry_out(connection: sqlite3.Connection, statements: list[Statement]) -> float:
-    """Write and commit; return how many seconds the commit took."""
-    for statement in statements:
-        statement.run(connection)
-    started = perf_counter()
-    connection.execute("COMMIT")
-    return perf_counter() - started
-
-
-def _begin_patiently(connection: sqlite3.Connection) -> None:
-    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS_MAX * 1000)}")
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    finally:
-        connection.execute("PRAGMA busy_timeout = 0")
 
 
 def _nobody(events: list[Event]) -> None:

@@ -256,6 +256,43 @@ async def test_many_notifications_at_once_share_one_look(tmp_path):
 
 
 @in_virtual_time
+@pytest.mark.parametrize("by_ourselves", [False, True])
+async def test_each_of_those_that_share_a_look_which_shows_nothing_new_is_noted_once(tmp_path, by_ourselves):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.view()
+        here.gateway.faults.inject("snapshot", slow_answer(lambda: asyncio.sleep(5)))
+        look = asyncio.create_task(here.refresh()) if by_ourselves else None
+        await asyncio.sleep(1)
+        for number in range(3):
+            await here.notify(message_id=f"m{number}")
+        await asyncio.sleep(20)
+        if look is not None:
+            assert await look == []
+        ignored = [event for event in await here.events() if event.type is EventType.NOTIFICATION_IGNORED]
+        assert sorted(event.details["message_id"] for event in ignored) == ["m0", "m1", "m2"]
+        assert {event.actor for event in ignored} == {"notification"}
+
+
+@in_virtual_time
+async def test_nothing_new_is_noted_with_the_look_itself(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.view()
+        change, changes = here.storage.change, []
+
+        def counted(*arguments, **options):
+            changes.append(arguments)
+            return change(*arguments, **options)
+
+        here.storage.change = counted
+        await here.notify()
+        await asyncio.sleep(3)
+        assert (await here.events())[-1].type is EventType.NOTIFICATION_IGNORED
+        assert len(changes) == 4  # To be looked at; the order; the snapshot; no news.
+
+
+@in_virtual_time
 async def test_one_notification_is_one_look(tmp_path):
     async with world(tmp_path) as here:
         here.authorized()

@@ -181,10 +181,11 @@ async def take_back_to_0001(database):
     tables = [table for table in metadata.sorted_tables if table.name not in newer]
     rows = {}
     for table in tables:
-        columns = [column for column in table.columns.keys() if column not in NEW_COLUMNS and MOVED not in column]
+        names = [column.name for column in table.c]
+        columns = [name for name in names if name not in NEW_COLUMNS and MOVED not in name]
         listed = ", ".join(f'"{column}"' for column in columns)
         rows[table.name, listed] = await database.run(f"SELECT {listed} FROM {table.name}")
-    moved = [column.removeprefix(MOVED) for column in metadata.tables["payments"].columns.keys() if MOVED in column]
+    moved = [column.name.removeprefix(MOVED) for column in metadata.tables["payments"].c if MOVED in column.name]
     listed = ", ".join(["store", "order_id", *moved])
     now = ", ".join(["store", "order_id", *(MOVED + column for column in moved)])
     rows["store_updates", listed] = await database.run(f"SELECT {now} FROM payments")

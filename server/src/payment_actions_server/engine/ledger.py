@@ -29,6 +29,8 @@ class Cause:
 
     actor: str
     details: Mapping[str, str]
+    unless_new: str = ""
+    """What a notification's event says if the look shows nothing new; empty: no notification made us look."""
 
 
 class Ledger:
@@ -267,6 +269,18 @@ class Ledger:
         payment = work.known()
         refreshes = payment.refreshes + 1
         work.reschedule(self.next_look(payment, refreshes, looked), refreshes)
+
+    def note_nothing_new(self, work: PaymentWork, cause: Cause) -> None:
+        """Note that a notification told nothing that was not known."""
+        payment = work.known()
+        self.change(
+            work,
+            payment,
+            EventType.NOTIFICATION_IGNORED,
+            before=payment.status,
+            cause=cause,
+            message=cause.unless_new,
+        )
 
     def plan_look_again(self, work: PaymentWork) -> None:
         """Space the next look after one that failed: whatever asked for it still waits for its answer."""

@@ -8,7 +8,6 @@ from typing import Final
 import structlog
 
 from payment_actions_server.domain.errors import OrderNotFound
-from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.text import keepable
 from payment_actions_server.engine.background import Background
@@ -50,9 +49,13 @@ class Notifications:
             return notification
         await self._make_known(store_id, notification)
         keys = await self._remember(store_id, notification)
-        cause = Cause(actor="notification", details={"message_id": notification.message_id})
+        cause = Cause(
+            actor="notification",
+            details={"message_id": notification.message_id},
+            unless_new=f"Nothing new: {notification.subject}",
+        )
         for key in keys:
-            self._background.spawn(self._look(key, cause, notification.subject), f"notified of {key}")
+            self._background.spawn(self._look(key, cause), f"notified of {key}")
         return notification
 
     async def _make_known(self, store_id: str, notification: Notification) -> None:
@@ -96,25 +99,14 @@ class Notifications:
         soon = self._context.clock.now() + timedelta(seconds=self._context.policy.poll_seconds)
         return [key for key in keys if await storage.change(key, lambda work: _schedule(work, soon))]
 
-    async def _look(self, key: PaymentKey, cause: Cause, subject: str) -> None:
+    async def _look(self, key: PaymentKey, cause: Cause) -> None:
         try:
-            events = await self._refresh.refresh_anew(key, cause)
+            look = await self._refresh.refresh_anew(key, cause)
         except Exception as error:  # noqa: BLE001 - the hint is durable: the schedule looks again
             log.warning("look after a notification failed", store=key.store, order_id=key.order_id, error=str(error))
             return
-        if not events:
-            await self._context.storage.change(key, lambda work: self._note_ignored(work, cause, subject))
-
-    def _note_ignored(self, work: PaymentWork, cause: Cause, subject: str) -> None:
-        payment = work.known()
-        self._ledger.change(
-            work,
-            payment,
-            EventType.NOTIFICATION_IGNORED,
-            before=payment.status,
-            cause=cause,
-            message=f"Nothing new: {subject}",
-        )
+        if not look.events and look.cause is not cause:  # With its own look it was noted.
+            await self._context.storage.change(key, lambda work: self._ledger.note_nothing_new(work, cause))
 
     async def forget_old(self) -> bool:
         """Drop message ids that no sender repeats any more. Tell whether there may be more."""

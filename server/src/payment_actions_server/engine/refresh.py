@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 from msgspec.structs import replace
@@ -25,6 +26,13 @@ log = structlog.get_logger(__name__)
 SCHEDULE = Cause(actor="schedule", details={})
 
 
+class Look(NamedTuple):
+    """What a look at a payment showed."""
+
+    events: list[Event]  #: What it appended of the payment itself, oldest first.
+    cause: Cause  #: Of those who share a look, the first one's.
+
+
 class Refresh:
     """Looks at payments; concurrent looks at one payment are one."""
 
@@ -43,8 +51,8 @@ class Refresh:
         self._sight = sight
         self._recovery = recovery
         self._background = background
-        self._looking: dict[PaymentKey, asyncio.Task[list[Event]]] = {}
-        self._next: dict[PaymentKey, asyncio.Task[list[Event]]] = {}
+        self._looking: dict[PaymentKey, asyncio.Task[Look]] = {}
+        self._next: dict[PaymentKey, asyncio.Task[Look]] = {}
 
     async def refresh(self, key: PaymentKey, cause: Cause) -> list[Event]:
         """Look, or share the look that is under way.
@@ -54,17 +62,20 @@ class Refresh:
         """
         await self._sight.see(key)
         task = self._looking.get(key) or self._start(key, cause)
-        return await asyncio.shield(task)
+        return (await asyncio.shield(task)).events
 
-    async def refresh_anew(self, key: PaymentKey, cause: Cause) -> list[Event]:
-        """Look, starting from now: a look that is under way may have missed what we were just told of."""
+    async def refresh_anew(self, key: PaymentKey, cause: Cause) -> Look:
+        """Look, starting from now: a look that is under way may have missed what we were just told of.
+
+        Where ``cause`` began the look, its notification is noted with it if there was nothing new.
+        """
         waiting = self._next.get(key)
         if waiting is None:
             waiting = self._background.spawn(self._after_the_present_one(key, cause), f"next refresh of {key}")
             self._next[key] = waiting
         return await asyncio.shield(waiting)
 
-    async def _after_the_present_one(self, key: PaymentKey, cause: Cause) -> list[Event]:
+    async def _after_the_present_one(self, key: PaymentKey, cause: Cause) -> Look:
         try:
             present = self._looking.get(key)
             if present is not None:
@@ -73,7 +84,7 @@ class Refresh:
             del self._next[key]
         return await asyncio.shield(self._looking.get(key) or self._start(key, cause))
 
-    def _start(self, key: PaymentKey, cause: Cause) -> asyncio.Task[list[Event]]:
+    def _start(self, key: PaymentKey, cause: Cause) -> asyncio.Task[Look]:
         task = self._background.spawn(self._look(key, cause), f"refresh of {key}")
         self._looking[key] = task
         task.add_done_callback(lambda _: self._looking.pop(key, None))
@@ -104,26 +115,41 @@ class Refresh:
             log.warning("scheduled look failed", store=key.store, order_id=key.order_id, error=str(error))
             await self._context.storage.change(key, self._ledger.plan_look_again)
 
-    async def _look(self, key: PaymentKey, cause: Cause) -> list[Event]:
+    async def _look(self, key: PaymentKey, cause: Cause) -> Look:
         store = self._context.store(key.store)
-        before = await self._payment(key)
+        found = await self._context.storage.record(key)
+        before = found.payment
+        assert before is not None, "only what was seen is looked at"
         payment = await self._follow_order(store, before, cause)
         if payment.ours:
-            await self._recovery.look_after(key, cause)
-            await self._follow_gateway(store, key, cause)
-        since = await self._context.storage.list_events(key, before.version, 100)
-        events = [event for event in since if event.type not in INCIDENTAL]  # A write to the store is no news of this.
+            if found.operation is not None:  # One that began since has somebody who works on it.
+                await self._recovery.look_after(key, cause)
+                payment = await self._payment(key)
+            payment = await self._follow_gateway(store, payment, cause)
+        events = await self._news(payment, before)
         if all(event.type is EventType.ORDER_CHANGED for event in events):  # Of the payment itself, no news.
-            await self._context.storage.change(key, lambda work: self._ledger.plan_next_look(work, before))
-        return events
+            await self._context.storage.change(key, lambda work: self._end_without_news(work, before, events, cause))
+        return Look(events, cause)
 
-    async def _follow_gateway(self, store: Store, key: PaymentKey, cause: Cause) -> None:
+    async def _news(self, payment: Payment, before: Payment) -> list[Event]:
+        if payment.version == before.version:
+            return []
+        since = await self._context.storage.list_events(payment.key, before.version, 100)
+        return [event for event in since if event.type not in INCIDENTAL]  # A write to the store is no news of this.
+
+    def _end_without_news(self, work: PaymentWork, before: Payment, events: list[Event], cause: Cause) -> None:
+        self._ledger.plan_next_look(work, before)
+        if cause.unless_new and not events:
+            self._ledger.note_nothing_new(work, cause)
+
+    async def _follow_gateway(self, store: Store, payment: Payment, cause: Cause) -> Payment:
         try:
-            await self._attempts.look(store, await self._payment(key), cause)
+            _, _, now_true = await self._attempts.look(store, payment, cause)
         except Exception as error:
-            log.warning("gateway could not be read", store=key.store, order_id=key.order_id, error=str(error))
-            raise unavailable(error, key.store, key.order_id) from error
-        self._context.wake_store_updates(key.store)
+            log.warning("gateway could not be read", store=payment.store, order_id=payment.order_id, error=str(error))
+            raise unavailable(error, payment.store, payment.order_id) from error
+        self._context.wake_store_updates(payment.store)
+        return now_true
 
     async def _payment(self, key: PaymentKey) -> Payment:
         payment = (await self._context.storage.record(key)).payment
@@ -140,7 +166,7 @@ class Refresh:
                 raise
             # The gateway is the authority over money: a shop that is down does not keep us from looking there.
             _log_order_unread(payment, error)
-            return payment
+            return await self._payment(payment.key)  # As it is now, for the gateway's answer is held against it.
         return await self._context.storage.change(
             payment.key, lambda work: self._change_order(work, store, payment, order, cause)
         )

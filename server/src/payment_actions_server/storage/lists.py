@@ -121,9 +121,7 @@ class ListQueries(OverviewQueries):
             )
 
 
-def _of_each_status(
-    stores: Sequence[str], statuses: Collection[PaymentStatus], arguments: _Arguments
-) -> Iterator[str]:
+def _of_each_status(stores: Sequence[str], statuses: Collection[PaymentStatus], arguments: _Arguments) -> Iterator[str]:
     placed = [arguments.place(status.value) for status in sorted(statuses or PaymentStatus)]
     for store in map(arguments.place, stores):
         for status in placed:
@@ -131,7 +129,7 @@ def _of_each_status(
 
 
 def _first_of(parts: Sequence[str], first: str) -> str:
-    """Return the query for a page of what each part is sorted into: "payments p WHERE ...", no more than a page of each."""
+    """Return the query for the first page of several sets, "payments p WHERE ...", each of which has an order."""
     if len(parts) == 1:
         return f"SELECT p.store, p.order_id, p.update_time FROM {parts[0]} {first}"
     size = -(-len(parts) // ARMS_MAX)  # More of them than one statement may have are sorted in two steps, or three.

@@ -58,7 +58,8 @@ _IN_FLIGHT: Final = ", ".join(f"'{state}'" for state in sorted(IN_FLIGHT))
 # ``refused`` makes it fail, by a cast that cannot succeed, where an operation to be saved is in flight no more.
 WRITE: Final = f"""
     WITH changed AS (
-        UPDATE payments p SET {_assignments((*PAYMENT_CHANGES, *STORE_UPDATE_COLUMNS), "w")}, lock_version = p.lock_version + 1
+        UPDATE payments p
+        SET {_assignments((*PAYMENT_CHANGES, *STORE_UPDATE_COLUMNS), "w")}, lock_version = p.lock_version + 1
         FROM unnest($1::payments[]) w
         WHERE p.store = w.store AND p.order_id = w.order_id AND p.lock_version = w.lock_version
         RETURNING p.store, p.order_id

@@ -27,7 +27,9 @@ def in_flight(alias: str) -> str:
     return f"{alias}.{IN_FLIGHT_SQL}"
 
 
-RECORD: Final = f"{columns(PAYMENT, 'p')}, p.lock_version, {columns(STORE_UPDATE_COLUMNS, 'p')}, {columns(OPERATION, 'o')}"
+RECORD: Final = ", ".join(
+    (columns(PAYMENT, "p"), "p.lock_version", columns(STORE_UPDATE_COLUMNS, "p"), columns(OPERATION, "o"))
+)
 """The columns that `to_record` reads."""
 
 RECORD_JOINS: Final = f"""

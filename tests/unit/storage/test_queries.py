@@ -149,6 +149,21 @@ async def test_method_is_looked_for_by_name_whatever_its_characters(storage):
     assert [record.payment.order_id for record in found] == ["1"]
 
 
+async def test_everything_is_listed_across_more_stores_than_one_query_unites(storage):
+    stores = [f"shop-{number:02}" for number in range(60)]  # With nine statuses each: over 500.
+    for number, store in enumerate(stores):
+        await see(storage, "1", store=store, update_time=NOW + (number * 7 % 60) * SECOND)
+    newest_first = sorted(stores, key=lambda store: stores.index(store) * 7 % 60, reverse=True)
+    found = await storage.list_records(EVERYTHING._replace(limit=40, stores=()))
+    assert [record.payment.store for record in found] == newest_first[:40]
+    rest = await storage.list_records(EVERYTHING._replace(limit=40, stores=(), before=position(found[-1])))
+    assert [record.payment.store for record in rest] == newest_first[40:]
+
+
+async def test_nothing_is_listed_where_nothing_was_seen(storage):
+    assert await storage.list_records(EVERYTHING) == []
+
+
 # -- what is due ------------------------------------------------------------------------------------------------------
 
 

@@ -67,7 +67,7 @@ async def _by_turns(
     for _ in range(effort.rounds):
         echo.windows.append(await run(at_echo, concurrency, effort.seconds, [stage.echo], pause=pause))
         if writes:
-            commits.windows.append(await stage.commits(min(effort.seconds, 0.5)))
+            commits.windows.append(await stage.commits(effort.seconds if pause else min(effort.seconds, 0.5), pause))
         service.windows.append(await run(at_service, concurrency, effort.seconds, stage.servers, pause=pause))
         if writes:
             waited, took = await stage.settled()

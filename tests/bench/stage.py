@@ -36,11 +36,11 @@ class Stage:
     def database(self) -> str:
         return "SQLite" if self.url.startswith("sqlite") else "PostgreSQL"
 
-    async def commits(self, seconds: float) -> Window:
+    async def commits(self, seconds: float, pause: float) -> Window:
         """Measure yardstick B."""
         if self.database == "SQLite":
-            return commits.sqlite(self.folder, seconds)
-        return await commits.postgres(self.url, seconds)
+            return commits.sqlite(self.folder, seconds, pause)
+        return await commits.postgres(self.url, seconds, pause)
 
     async def settled(self) -> tuple[int, float]:
         """Wait until the work that goes on in the background is done; return what waited, and how long it took."""

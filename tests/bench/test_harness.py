@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from bench import document, grow, loader, measure, report
+from bench import commits, document, grow, loader, measure, report
 from bench.load import OutOfOrders, Series, Window, percentile, ratio_of_rounds, run
 from bench.loader import Life, order_id
 from bench.stage import stage
@@ -52,6 +52,16 @@ def test_a_target_says_whether_it_is_reached():
         [result("reads", 64, 0.6), result("captures", 64, 0.39), result("lone captures", 1, 0.2, **lone)]
     )
     assert [(target.bound, target.reached) for target in found] == [(0.6, True), (0.4, False), (3.9, True)]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.03])
+async def test_bare_commits_are_timed_without_the_pauses_between_them(tmp_path, pause):
+    found = commits.sqlite(tmp_path, 0.3, pause)
+    assert 0.3 <= found.seconds < 5
+    assert len(found.latencies) > 1
+    busy = sum(found.latencies)
+    assert busy < found.seconds - (len(found.latencies) - 1) * pause
+    assert (busy > found.seconds / 2) == (not pause)
 
 
 async def test_a_window_ends_when_the_orders_run_out():

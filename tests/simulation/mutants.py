@@ -336,10 +336,10 @@ def _() -> Patches:
 
 @mutant("notification's content trusted", within=20)
 def _() -> Patches:
-    async def look(self: Notifications, key: Any, cause: Cause, subject: str) -> None:
+    async def look(self: Notifications, key: Any, cause: Cause) -> None:
         def body(work: PaymentWork) -> None:
             payment = work.known()
-            told = replace(payment, status=PaymentStatus(subject.rsplit(maxsplit=1)[-1]))
+            told = replace(payment, status=PaymentStatus(cause.unless_new.rsplit(maxsplit=1)[-1]))
             self._ledger.change(work, told, EventType.SNAPSHOT_FOLLOWED, before=payment.status, cause=cause)
 
         await self._context.storage.change(key, body)

@@ -39,7 +39,7 @@ async def test_what_was_committed_is_copied_back_without_a_commit_that_does_so(s
 async def test_few_rows_are_not_worth_a_turn(storage):
     await fill(storage, 0, 100)
     assert storage._copier._turn is None
-    assert storage._copier._connection is None
+    assert storage._copier._connections is None
 
 
 async def test_a_copy_that_fails_is_logged_and_loses_nothing(storage, monkeypatch, logged):
@@ -51,6 +51,89 @@ async def test_a_copy_that_fails_is_logged_and_loses_nothing(storage, monkeypatc
     await until(lambda: any(entry["event"] == "sqlite log not copied back" for entry in logged))
     await fill(storage, 400, 800)
     assert (await storage.record(PaymentKey("shop", "799"))).payment is not None
+
+
+async def test_a_copier_that_gets_no_thread_takes_nothing_of_a_commit(storage, monkeypatch, logged):
+    def refuse(function):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(storage._copier._thread, "submit", refuse)
+    await fill(storage, 0, 400)
+    assert any(entry["event"] == "sqlite log not copied back" for entry in logged)
+    assert not any(entry["event"] == "sqlite commit failed" for entry in logged)
+
+
+# -- The log is not begun anew while it is copied: https://sqlite.org/wal.html#walresetbug -----------------------------
+
+
+class Copying:
+    """The connection that copies, with something done just before it does."""
+
+    def __init__(self, connection, before):
+        self._connection = connection
+        self._before = before
+
+    def execute(self, statement):
+        self._before()
+        self.copied = self._connection.execute(statement).fetchone()
+
+
+@pytest.fixture
+def connections(path):
+    """Return three to one file that has a table: of who writes, copies and reads."""
+    made = [sqlite_file.connect(str(path)) for _ in range(3)]
+    made[0].execute("CREATE TABLE t (n INTEGER)")
+    yield made
+    for connection in made:
+        connection.close()
+
+
+def insert(connection):
+    connection.execute("INSERT INTO t VALUES (1)")
+
+
+def copy_all(connection):
+    return connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+
+def salt(path):
+    """Return what the log's header has anew each time that it is begun anew."""
+    return path.with_name(path.name + "-wal").read_bytes()[16:24]
+
+
+async def test_a_log_that_is_being_copied_is_not_begun_anew(path, connections):
+    writing, copying, reading = connections
+    insert(writing)  # Not copied yet: whoever reads now needs the log.
+    before = salt(path)
+
+    def copied_and_written_meanwhile():
+        busy, length, copied = copy_all(copying)
+        assert (busy, copied) == (0, length)
+        insert(writing)
+        assert salt(path) == before
+
+    sqlite_file._copy_back(Copying(copying, copied_and_written_meanwhile), reading)
+    sqlite_file._copy_back(copying, reading)
+    insert(writing)  # All is copied, and nobody reads any more: now it is begun anew.
+    assert salt(path) != before
+
+
+async def test_a_log_that_is_begun_anew_all_the_same_is_not_copied(path, connections):
+    writing, copying, reading = connections
+    insert(writing)
+    copy_all(copying)
+    before = salt(path)
+
+    def begun_anew():
+        insert(writing)
+        assert salt(path) != before
+
+    watched = Copying(copying, begun_anew)
+    sqlite_file._copy_back(watched, reading)
+    assert watched.copied[2] == 0
+    busy, length, copied = copy_all(copying)
+    assert (busy, copied) == (0, length)
+    assert length > 0
 
 
 @pytest.fixture

@@ -168,6 +168,7 @@ class SqliteStorage(Queries):
         for wanted, value in done.values:
             _settle(wanted.future, value)
         self._announce(done.events)
+        self._copier.written(sum(statement.rows for statement in done.statements))
 
     def _run(self, group: list["_Wanted"]) -> "_Done":
         """Run all bodies; return what is to be written of them and told of them."""
@@ -210,14 +211,13 @@ class SqliteStorage(Queries):
 
     async def _commit(self, statements: list[Statement]) -> None:
         """Write and commit; in a thread, unless handing over and back would take longer than it does."""
-        rows = sum(statement.rows for statement in statements)
-        if rows <= FEW_ROWS_MAX and self._commit_seconds < QUICK_SECONDS_MAX:
+        few = sum(statement.rows for statement in statements) <= FEW_ROWS_MAX
+        if few and self._commit_seconds < QUICK_SECONDS_MAX:
             seconds = carry_out(self._writer, statements)
         else:
             loop = asyncio.get_running_loop()
             seconds = await loop.run_in_executor(self._thread, carry_out, self._writer, statements)
         self._commit_seconds += (seconds - self._commit_seconds) / 8
-        self._copier.written(rows)
 
     async def _after_refusal(self, group: list["_Wanted"], refused: Exception) -> None:
         """The database refused what one of a group wrote: let each stand for itself."""

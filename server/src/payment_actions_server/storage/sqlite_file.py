@@ -83,7 +83,7 @@ class LogCopier:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._connection: sqlite3.Connection | None = None  # Opened by the first turn; few rows need none.
+        self._connections: tuple[sqlite3.Connection, sqlite3.Connection] | None = None  # Few rows need none.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-copy")
         self._turn: asyncio.Future[float] | None = None
         self._rows = 0  # Written since the last turn began.
@@ -100,27 +100,47 @@ class LogCopier:
             self._turn = None
         if self._rows >= self._enough:
             self._rows_of_turn, self._rows = self._rows, 0
-            self._turn = asyncio.get_running_loop().run_in_executor(self._thread, self._copy)
+            try:
+                self._turn = asyncio.get_running_loop().run_in_executor(self._thread, self._copy)
+            except RuntimeError:  # No thread is to be had now; what was committed is no less so.
+                log.exception("sqlite log not copied back", path=self._path)
 
     async def aclose(self) -> None:
         """End the turn, then close."""
         if self._turn is not None:
             await self._turn
-        if self._connection is not None:
-            self._connection.close()
+        for connection in self._connections or ():
+            connection.close()
         self._thread.shutdown()
 
     def _copy(self) -> float:
         started = perf_counter()
         try:
-            self._connection = self._connection or connect(self._path)
+            if self._connections is None:
+                self._connections = connect(self._path), connect(self._path)
             # In the first, commits come in between, and then SQLite does not ask the disk to keep what was copied:
             # all of that would be left to the commit that finds the log full.
             for _ in range(2):
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                _copy_back(*self._connections)
         except Exception:  # Nothing is lost: it stands in the log, and is copied by the next turn or commit.
             log.exception("sqlite log not copied back", path=self._path)
         return perf_counter() - started
+
+
+def _copy_back(copying: sqlite3.Connection, reading: sqlite3.Connection) -> None:
+    """Copy what stands in the log by now, while commits go on.
+
+    A commit that finds all of the log copied begins it anew. Until SQLite 3.51.3 a copy that begins at that very moment
+    may not see it (https://sqlite.org/wal.html#walresetbug), and what is then written to the log is never copied. So
+    somebody reads meanwhile: while a reader needs the log it is not begun anew; and where he does not, for all of it
+    was copied before, his lock lets nothing be copied.
+    """
+    reading.execute("BEGIN")
+    try:
+        reading.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()  # Only now the reading begins.
+        copying.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    finally:
+        reading.execute("ROLLBACK")
 
 
 def _enough(before: int, rows: int, seconds: float) -> int:

@@ -21,6 +21,8 @@ _MOVED = (
 
 def upgrade() -> None:
     """Move what the store is to hold of a payment into the payment's row; drop what nobody reads."""
+    op.drop_index("ix_payments_changed", "payments")
+    op.drop_index("ix_payments_status_changed", "payments")
     moved = ", ".join(f"store_update_{column.name} = u.{column.name}" for column in _MOVED)
     for column in _MOVED:
         name, default = f"store_update_{column.name}", column.server_default
@@ -38,10 +40,10 @@ def upgrade() -> None:
         sqlite_where=due,
         postgresql_where=due,
     )
-    op.drop_index("ix_payments_changed", "payments")
-    op.drop_index("ix_payments_status_changed", "payments")
     if op.get_bind().dialect.name == "sqlite":
         _drop_rowid()
+    else:
+        op.execute("ANALYZE payments")  # Or most payments would be thought to have something to be told.
 
 
 def _drop_rowid() -> None:

@@ -77,6 +77,23 @@ def test_a_capture_by_keyboard_alone(page: Page, stage: str) -> None:
     assert page.evaluate("stage.effects") == 1
 
 
+def test_a_question_that_is_asked_again_at_once_stays(page: Page, stage: str) -> None:
+    element = opened(page, stage, "scene=authorized")
+    element.get_by_role("button", name="Capture $129.90").click()
+    expect(element.get_by_role("dialog", name="Capture this payment?")).to_be_visible()
+    # Before the browser has told of the closing.
+    element.evaluate("""async element => {
+        const button = [...element.shadowRoot.querySelectorAll("button")].find(
+            button => !button.closest("dialog") && button.textContent.includes("Capture"));
+        element.shadowRoot.querySelector("dialog").close();
+        button.click();
+        await new Promise(resolve => setTimeout(resolve, 100));
+    }""")
+    expect(element.get_by_role("dialog", name="Capture this payment?")).to_be_visible()
+    confirm(element, "Capture $129.90")
+    expect(element.locator("header .chip")).to_have_text("Captured")
+
+
 def test_two_people_see_each_others_action_at_once(page: Page, stage: str) -> None:
     mine = opened(page, stage, "scene=authorized,authorized")
     theirs = page.locator("payment-actions").nth(1)

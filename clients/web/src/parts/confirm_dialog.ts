@@ -158,6 +158,7 @@ export class ConfirmDialog {
   };
 
   private readonly closed = () => {
+    if (this.dialog.value?.open) return; // The browser tells of it later; meanwhile it was opened again.
     this.offer = undefined;
     this.changed();
   };

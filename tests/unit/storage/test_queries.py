@@ -150,7 +150,7 @@ async def test_method_is_looked_for_by_name_whatever_its_characters(storage):
 
 
 async def test_everything_is_listed_across_more_stores_than_one_query_unites(storage):
-    stores = [f"shop-{number:02}" for number in range(60)]  # With nine statuses each: over 500.
+    stores = [f"shop-{number:02}" for number in range(60)]  # Ten at a time.
     for number, store in enumerate(stores):
         await see(storage, "1", store=store, update_time=NOW + (number * 7 % 60) * SECOND)
     newest_first = sorted(stores, key=lambda store: stores.index(store) * 7 % 60, reverse=True)

@@ -101,7 +101,7 @@ def salt(path):
     return path.with_name(path.name + "-wal").read_bytes()[16:24]
 
 
-async def test_a_log_that_is_being_copied_is_not_begun_anew(path, connections):
+def test_a_log_that_is_being_copied_is_not_begun_anew(path, connections):
     writing, copying, reading = connections
     insert(writing)  # Not copied yet: whoever reads now needs the log.
     before = salt(path)
@@ -118,7 +118,7 @@ async def test_a_log_that_is_being_copied_is_not_begun_anew(path, connections):
     assert salt(path) != before
 
 
-async def test_a_log_that_is_begun_anew_all_the_same_is_not_copied(path, connections):
+def test_a_log_that_is_begun_anew_all_the_same_is_not_copied(path, connections):
     writing, copying, reading = connections
     insert(writing)
     copy_all(copying)

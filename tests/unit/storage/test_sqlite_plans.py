@@ -1,13 +1,19 @@
 """Which way SQLite goes to what it is asked: it is told, for it knows nothing of how many rows there are."""
 
+import re
 from datetime import timedelta
 from itertools import count
 
 import pytest
+from sqlalchemy.dialects.sqlite import dialect
+from sqlalchemy.schema import CreateIndex
 from support.records import NOW
 
 from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.storage import PaymentFilter
+from payment_actions_server.storage.rows import PAYMENT_CHANGES, STORE_UPDATE_COLUMNS
+from payment_actions_server.storage.sqlite_sql import _INDEXED
+from payment_actions_server.storage.tables import payments
 
 EVERYTHING = PaymentFilter(None, frozenset(), "", False, None, None, 50, stores=("shop", "other"))
 
@@ -50,6 +56,12 @@ async def test_what_runs_out_is_found_by_its_time(storage):
     taken = await steps(storage, lambda here: here.expiring(("shop",), NOW, NOW))
     wanted = "COVERING INDEX ix_payments_expiring (status=? AND authorization_expire_time>?"
     assert any(wanted in step for step in taken), taken
+
+
+def test_what_the_payments_indexes_are_made_of_is_known_to_what_writes_them():
+    made = " ".join(str(CreateIndex(index).compile(dialect=dialect())) for index in payments.indexes)
+    changing = (*PAYMENT_CHANGES, *STORE_UPDATE_COLUMNS)
+    assert set(_INDEXED) == set(changing) & set(re.findall(r"\w+", made))
 
 
 # -- lists ------------------------------------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ class SqliteStorage(Queries):
             await self._begin()
             self._recent.trust(self._writer.execute("PRAGMA data_version").fetchone()[0])
             done = self._run(group)
-            await self._commit(done.statements)
+            await self._commit(done)
         except Refused as refused:
             self._roll_back()
             await self._after_refusal(group, refused)
@@ -168,7 +168,7 @@ class SqliteStorage(Queries):
         for wanted, value in done.values:
             _settle(wanted.future, value)
         self._announce(done.events)
-        self._copier.written(sum(statement.rows for statement in done.statements))
+        self._copier.written(done.rows)
 
     def _run(self, group: list["_Wanted"]) -> "_Done":
         """Run all bodies; return what is to be written of them and told of them."""
@@ -209,14 +209,13 @@ class SqliteStorage(Queries):
             sequence += len(work.events)
         self._recent.last_sequence = sequence
 
-    async def _commit(self, statements: list[Statement]) -> None:
+    async def _commit(self, done: "_Done") -> None:
         """Write and commit; in a thread, unless handing over and back would take longer than it does."""
-        few = sum(statement.rows for statement in statements) <= FEW_ROWS_MAX
-        if few and self._commit_seconds < QUICK_SECONDS_MAX:
-            seconds = carry_out(self._writer, statements)
+        if done.rows <= FEW_ROWS_MAX and self._commit_seconds < QUICK_SECONDS_MAX:
+            seconds = carry_out(self._writer, done.statements)
         else:
             loop = asyncio.get_running_loop()
-            seconds = await loop.run_in_executor(self._thread, carry_out, self._writer, statements)
+            seconds = await loop.run_in_executor(self._thread, carry_out, self._writer, done.statements)
         self._commit_seconds += (seconds - self._commit_seconds) / 8
 
     async def _after_refusal(self, group: list["_Wanted"], refused: Exception) -> None:
@@ -303,6 +302,11 @@ class _Done(NamedTuple):
     statements: list[Statement]
     values: list[tuple[_Wanted, Any]]
     events: list[Event]
+
+    @property
+    def rows(self) -> int:
+        """How many rows the statements write."""
+        return sum(statement.rows for statement in self.statements)
 
 
 def _future() -> "asyncio.Future[Any]":

@@ -77,8 +77,8 @@ class LogCopier:
     """Copies the log back into the file beside the commits, a little at a time.
 
     SQLite does so by itself in the commit that finds the log full, and all wait for it. In a small file that is short,
-    for most changes meet on the same pages. In a large one each change has pages of its own, and it took 100 ms. So the
-    next turn comes after as many rows as take about `COPY_SECONDS`; where that is many, SQLite comes first, as before.
+    for most changes meet on the same pages. In a large one each change has pages of its own, and it takes 100 ms. So a
+    turn comes after as many rows as take about `COPY_SECONDS`, and leaves little to the commit that finds the log full.
     """
 
     def __init__(self, path: str) -> None:

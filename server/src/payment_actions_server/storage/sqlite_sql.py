@@ -145,12 +145,12 @@ def writing(works: Sequence[PaymentWork]) -> list[Statement]:
     added: list[Row] = []
     saved: dict[tuple[tuple[str, ...], int], list[Row]] = {}
     for work in works:
-        payment, update, found = work.known(), work.known_store_update(), work.found
-        if found.payment is None:
-            added.append((*payment_row(payment), *store_update_row(update)))
-        elif (payment, update) != (found.payment, found.store_update):
+        if not work.payment_changed:
+            continue
+        rows = added
+        if work.found.payment is not None:
             rows = saved.setdefault((_indexed_changes(work), len(work.events)), [])
-            rows.append((*payment_row(payment), *store_update_row(update)))
+        rows.append((*payment_row(work.known()), *store_update_row(work.known_store_update())))
     return [
         *_ADD_PAYMENTS.of(added),
         *chain.from_iterable(_saving_payments(*how).of(rows) for how, rows in saved.items()),

@@ -69,6 +69,11 @@ class PaymentWork:
         """Tell whether there is anything to write."""
         if self.new_references or self.added_operation or self.saved_operation:
             return True
+        return self.payment_changed
+
+    @property
+    def payment_changed(self) -> bool:
+        """Tell whether the payment or its store update is another than was found."""
         return (self.payment, self.store_update) != (self.found.payment, self.found.store_update)
 
     def number_events(self, numbers: Iterator[int]) -> None:

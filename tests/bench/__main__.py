@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import platform
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from typing import Any
 
 import uvloop
 from bench import document, grow, loader, measure, processes, report
+from bench.loader import Population
 from bench.measure import Effort, Result
 from bench.report import Target
 from bench.stage import stage
@@ -112,35 +114,40 @@ class Bench:
         if workload == "WatchEvents":
             return [await measure.fan_out(here, 4.0)]
         if workload == "notifications":
-            # More than 64 at once are sent away, to come again: that is the service's own bound.
-            return [await measure.notifications(here, n, self.effort) for n in concurrencies if n <= 64]
+            return [await measure.notifications(here, n, self.effort) for n in concurrencies]
         return [await measure.unary(here, workload, n, self.effort) for n in concurrencies]
 
-    async def growth(self, setups: Sequence[str]) -> None:
+    async def growth(self, setups: Sequence[str], concurrencies: Sequence[int]) -> None:
         """Measure an empty and a grown database by turns."""
         found, targets = [], []
         for setup in setups:
-            sizes = grow.sizes(self.chosen.payments, self.effort)
+            sizes = grow.sizes(self.chosen.payments, concurrencies, self.effort)
             empty = self.new_database(setup, "empty")
             await loader.fill(empty, self.patterns, sizes[0])
             self.progress(f"{setup}: {sizes[0].size} payments in the empty database")
-            if setup == "sqlite":
-                grown = await grow.grown_sqlite(self.folder, self.patterns, sizes[1])
-            else:
-                grown = self.new_database(setup)
-                await loader.fill(grown, self.patterns, sizes[1])
-            self.progress(f"{setup}: {sizes[1].size} payments and {sizes[1].events} events in the grown one")
-            found.append(await grow.growth(self.folder, empty, grown, sizes, self.effort))
+            grown = await self._grown_database(setup, sizes[1])
+            found.append(await grow.growth(self.folder, empty, grown, sizes, concurrencies, self.effort))
             targets += report.growth_targets(found[-1])
         self.finish("growth", {"growth": found}, targets)
 
     async def memory(self, setup: str) -> None:
         """Measure memory over time."""
-        url, population = self.new_database(setup), loader.fresh(2_000, 0)
-        await loader.fill(url, self.patterns, population)
+        population = loader.grown(self.chosen.payments)
+        url = await self._grown_database(setup, population)
         async with stage(self.folder, url, population) as here:
             result = await grow.memory(here, self.chosen.minutes)
-        self.finish("memory", {"memory": {"database": here.database} | result}, report.memory_targets(result))
+        before = {"database": here.database, "payments_before": population.size}
+        self.finish("memory", {"memory": before | result}, report.memory_targets(result))
+
+    async def _grown_database(self, setup: str, population: Population) -> str:
+        """Return the URL of a database that has lived."""
+        if setup == "sqlite":
+            url = await grow.grown_sqlite(self.folder, self.patterns, population)
+        else:
+            url = self.new_database(setup)
+            await loader.fill(url, self.patterns, population)
+        self.progress(f"{setup}: {population.size} payments and {population.events} events in the grown database")
+        return url
 
 
 def machine() -> dict[str, Any]:
@@ -148,7 +155,12 @@ def machine() -> dict[str, Any]:
     model = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), ""
     )
-    return {"processor": model, "cores": os.cpu_count(), "load_average": round(os.getloadavg()[0], 1)}
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_average": round(os.getloadavg()[0], 1),
+    }
 
 
 def _lines(path: str) -> list[str]:
@@ -176,7 +188,7 @@ async def main() -> None:
                 concurrencies or [64],
             )
         elif chosen.what == "growth":
-            await bench.growth(chosen.setups or ("sqlite", "postgresql"))
+            await bench.growth(chosen.setups or ("sqlite", "postgresql"), concurrencies or [1, 64])
         else:
             await bench.memory((chosen.setups or ("sqlite",))[0])
 

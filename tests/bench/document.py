@@ -57,8 +57,8 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def _machine(found: dict[str, Json]) -> str:
     one = next(iter(found.values()))["machine"]
     loads = ", ".join(f"{name} {run['machine']['load_average']}" for name, run in found.items())
-    processor = f"{one['processor']}, {one['cores']} cores"
-    return f"On {processor}, which database, service and load share. Load average before each run, of others: {loads}."
+    machine = f"{one['processor']}, {one['cores']} cores, which database, service and load share"
+    return f"On {machine}, with Python {one['python']}. Load average before each run, of others: {loads}."
 
 
 def _targets(found: dict[str, Json]) -> str:
@@ -137,22 +137,23 @@ def _commits(results: list[Json]) -> str:
 
 def _growth(one: Json) -> str:
     rows = []
-    for name, rates in one["rates"].items():
+    for rates in one["rates"]:
         both = rates["empty"], rates["grown"]
         figures = [f"{each[key]:.0f}" for key in ("rate", "server_cpu_us") for each in both]
-        rows.append([name, *figures, f"**{rates['ratio']:.2f}**"])
+        rows.append([rates["workload"], str(rates["concurrency"]), *figures, f"**{rates['ratio']:.2f}**"])
     starts = [
         [name, f"{of['ready_seconds']:.2f}", f"{of['rss_mb']:.0f}", f"{of['rss_mb_after']:.0f}"]
         for name, of in one["start"].items()
     ]
-    head = ["64 at once", "empty, calls/s", "grown, calls/s", "empty, CPU us", "grown, CPU us", "grown x empty"]
+    head = ["", "at once", "empty, per s", "grown, per s", "empty, CPU us", "grown, CPU us", "grown x empty"]
     title = f"### Growth: {one['database']} with {one['payments']:,} payments and {one['events']:,} events"
     start = table(["", "ready after s", "resident MB when ready", "after the load"], starts)
     return f"{title}\n\n{table(head, rows)}\n\n{start}"
 
 
 def _memory(one: Json) -> str:
-    load = f"{one['minutes']:g} minutes, {one['payments']:,} payments, {one['calls']:,} calls"
+    load = f"{one['minutes']:g} minutes, {one['payments']:,} payments beside {one['payments_before']:,} older ones, "
+    load += f"{one['calls']:,} calls"
     then = f"{one['early_mb']:.0f} MB in the second fifth, {one['late_mb']:.0f} MB in the last"
     most = f"{one['max_mb']:.0f} MB at most ({one['growth']:+.1%})"
     return f"### Memory\n\n{load}: resident {then}, {most}."

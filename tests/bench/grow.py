@@ -4,43 +4,73 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench import loader, processes
-from bench.load import Series, run
+from bench.load import run
 from bench.loader import STORE, Population, fresh, grown, order_id
-from bench.measure import Effort, Result
+from bench.measure import (
+    REPLAYED,
+    WATCHERS,
+    Effort,
+    Pace,
+    Result,
+    events_to_replay,
+    ran_actions,
+    watchers_caught_up,
+)
 from bench.stage import Stage, stage
 from bench.workloads import METHOD, Notifier, unaries
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 
-RATE_MAX = 2_000  # Orders that are used up in a second; the "empty" database holds as many as are.
+# Orders that are used up in a second, by many callers and by one; the "empty" database holds as many as are.
+RATE_MAX = 2_000
+LONE_RATE_MAX = 800
+RUN_ACTIONS_ORDERS = 1_000  # In one call: as many as leave the "empty" database nearly so.
 STARTS = 3
 LIVES_AT_ONCE = 16
 
 
 async def growth(
-    folder: Path, empty_url: str, grown_url: str, sizes: tuple[Population, Population], effort: Effort
+    folder: Path,
+    empty_url: str,
+    grown_url: str,
+    sizes: tuple[Population, Population],
+    concurrencies: Sequence[int],
+    effort: Effort,
 ) -> Result:
     """Measure two services by turns, the one over a database with nothing in it but what the measurement uses up."""
-    found: dict[str, Any] = {"payments": sizes[1].size, "events": sizes[1].events, "rates": {}}
+    found: dict[str, Any] = {"payments": sizes[1].size, "events": sizes[1].events, "rates": []}
     found["start"] = {name: _start(folder, url) for name, url in (("empty", empty_url), ("grown", grown_url))}
     async with (
         stage(folder, empty_url, sizes[0], name="empty") as empty,
         stage(folder, grown_url, sizes[1], name="grown", echo=empty.echo) as old,
     ):
         found["database"] = empty.database
-        for name in ("reads", "captures", "refunds", "refreshes", "notifications"):
-            found["rates"][name] = await _beside(empty, old, name, effort)
+        for workload, concurrency, once in _workloads(concurrencies, effort.seconds):
+            result = await _beside(empty, old, effort.rounds, once)
+            found["rates"].append({"workload": workload, "concurrency": concurrency} | result)
         for name, one in (("empty", empty), ("grown", old)):
             found["start"][name]["rss_mb_after"] = round(one.servers[0].rss_bytes() / 1e6, 1)
     return found
+
+
+Once = Callable[[Stage], Awaitable[Pace]]
+
+
+def _workloads(concurrencies: Sequence[int], seconds: float) -> Iterator[tuple[str, int, Once]]:
+    for name in ("reads", "captures", "refunds", "refreshes", "notifications"):
+        for concurrency in concurrencies:
+            yield name, concurrency, partial(_called, name, concurrency, seconds)
+    yield "RunActions", 1, partial(ran_actions, orders=RUN_ACTIONS_ORDERS)
+    yield "WatchEvents", WATCHERS, _Watched()
 
 
 def _start(folder: Path, url: str) -> dict[str, float]:
@@ -53,18 +83,45 @@ def _start(folder: Path, url: str) -> dict[str, float]:
     return {"ready_seconds": round(median(seconds), 2), "rss_mb": round(median(rss) / 1e6, 1)}
 
 
-async def _beside(empty: Stage, old: Stage, name: str, effort: Effort) -> Result:
-    series = {"empty": Series(), "grown": Series()}
+async def _beside(empty: Stage, old: Stage, rounds: int, once: Once) -> Result:
+    paces: dict[str, list[Pace]] = {"empty": [], "grown": []}
     turns = [("empty", empty), ("grown", old)]
-    for _ in range(effort.rounds):
+    for _ in range(rounds):
         turns.reverse()  # Neither is always the one that comes after the other.
         for which, one in turns:
-            async with _call(one, name) as call:
-                series[which].windows.append(await run(call, 64, effort.seconds, one.servers))
+            paces[which].append(await once(one))
             await one.settled()
-    pairs = zip(series["grown"].windows, series["empty"].windows, strict=True)
+    pairs = zip(paces["grown"], paces["empty"], strict=True)
     ratio = round(median(one.rate / other.rate for one, other in pairs), 3)
-    return {"ratio": ratio} | {which: one.summary() for which, one in series.items()}
+    return {"ratio": ratio} | {which: _summary(of) for which, of in paces.items()}
+
+
+def _summary(paces: list[Pace]) -> dict[str, Any]:
+    return {
+        "rate": median(pace.rate for pace in paces),
+        "server_cpu_us": median(pace.server_cpu_us for pace in paces),
+        "rates": [pace.rate for pace in paces],
+    }
+
+
+async def _called(name: str, concurrency: int, seconds: float, one: Stage) -> Pace:
+    async with _call(one, name) as call:
+        window = await run(call, concurrency, seconds, one.servers)
+    return Pace(round(window.rate, 1), round(window.server_cpu_per_call * 1e6, 1))
+
+
+class _Watched:
+    """Watchers that catch up, always with the same events of a service."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+
+    async def __call__(self, one: Stage) -> Pace:
+        if one.url not in self._last:
+            self._last[one.url], _ = await events_to_replay(
+                one, unaries(one.orders)["captures"].at(one.service_channels)
+            )
+        return await watchers_caught_up(one, self._last[one.url])
 
 
 @asynccontextmanager
@@ -80,9 +137,11 @@ async def _call(one: Stage, name: str) -> AsyncIterator[Any]:
 # -- Databases ------------------------------------------------------------------------------------------------------
 
 
-def sizes(payments: int, effort: Effort) -> tuple[Population, Population]:
+def sizes(payments: int, concurrencies: Sequence[int], effort: Effort) -> tuple[Population, Population]:
     """Return what the empty database holds all the same, and the grown one."""
-    used_up = min(int(effort.rounds * (effort.seconds + 0.3) * RATE_MAX), payments // 15 - 2_000)
+    windows = effort.rounds * (effort.seconds + 0.3)
+    used_up = sum(int(windows * (RATE_MAX if concurrency > 1 else LONE_RATE_MAX)) for concurrency in concurrencies)
+    used_up = min(used_up + effort.rounds * RUN_ACTIONS_ORDERS + REPLAYED, payments // 15 - 2_000)
     return fresh(used_up + 2_000, used_up), grown(payments)
 
 

@@ -30,6 +30,13 @@ class Effort(NamedTuple):
     seconds: float
 
 
+class Pace(NamedTuple):
+    """How much was done a second, and what each cost the servers."""
+
+    rate: float
+    server_cpu_us: float
+
+
 async def unary(stage: Stage, name: str, concurrency: int, effort: Effort) -> Result:
     """Measure one RPC under one load."""
     rpc: Unary = unaries(stage.orders)[name]
@@ -92,12 +99,28 @@ def _compared(service: Series, echo: Series) -> Result:
 # -- Many at once ---------------------------------------------------------------------------------------------------
 
 
-async def run_actions(stage: Stage, orders: int = RUN_ACTIONS_ORDERS) -> Result:
+async def run_actions(stage: Stage) -> Result:
     """Measure RunActions over many orders; beside it the echo, asked for a capture as many at a time."""
     capture = unaries(stage.orders)["captures"]
     at_echo = await capture.at_echo(stage.echo_channels, stage.service_channels)
+    echo = Series([await run(at_echo, 16, 2.0, [stage.echo])]).summary()
+    ran = await ran_actions(stage, RUN_ACTIONS_ORDERS)
+    backlog, drain_seconds = await stage.settled()
+    return {
+        "workload": "RunActions",
+        "orders": RUN_ACTIONS_ORDERS,
+        "seconds": round(RUN_ACTIONS_ORDERS / ran.rate, 2),
+        **ran._asdict(),
+        "echo": echo,
+        "ratio": round(ran.rate / echo["rate"], 3),
+        "backlog": backlog,
+        "drain_seconds": drain_seconds,
+    }
+
+
+async def ran_actions(stage: Stage, orders: int) -> Pace:
+    """Capture so many orders in one call."""
     request = captures_of(stage.orders.to_capture, orders)
-    echo = Series([await run(at_echo, 16, 2.0, [stage.echo])])
     call = stage.service_channels[0].unary_stream(
         METHOD + "RunActions", pb.RunActionsRequest.SerializeToString, pb.RunActionsResponse.FromString
     )
@@ -105,20 +128,12 @@ async def run_actions(stage: Stage, orders: int = RUN_ACTIONS_ORDERS) -> Result:
     async for response in call(request):
         assert response.operation.state == pb.OPERATION_STATE_SUCCEEDED, response
         done += 1
-    seconds, cpu = time.perf_counter() - started, _cpu(stage) - cpu
     assert done == orders
-    backlog, drain_seconds = await stage.settled()
-    return {
-        "workload": "RunActions",
-        "orders": orders,
-        "seconds": round(seconds, 2),
-        "rate": round(orders / seconds, 1),
-        "server_cpu_us": round(cpu / orders * 1e6, 1),
-        "echo": echo.summary(),
-        "ratio": round(orders / seconds / echo.summary()["rate"], 3),
-        "backlog": backlog,
-        "drain_seconds": drain_seconds,
-    }
+    return _pace(orders, time.perf_counter() - started, _cpu(stage) - cpu)
+
+
+def _pace(number: int, seconds: float, cpu_seconds: float) -> Pace:
+    return Pace(round(number / seconds, 1), round(cpu_seconds / number * 1e6, 1))
 
 
 def _cpu(stage: Stage) -> float:
@@ -131,20 +146,17 @@ def _cpu(stage: Stage) -> float:
 async def fan_out(stage: Stage, live_seconds: float) -> Result:
     """Measure 100 watchers: how fast they catch up, and how soon they hear of what happens now."""
     capture = unaries(stage.orders)["captures"].at(stage.service_channels)
-    last, sample = await _make_events(stage, capture)
+    last, sample = await events_to_replay(stage, capture)
     await teach(stage.echo_channels[0], "WatchEvents", sample, REPLAYED)
-    echo_rate = await _replayed(stage.echo_channels, 0)
-    cpu = _cpu(stage)
-    rate = await _replayed(stage.service_channels, last - REPLAYED)
-    cpu = _cpu(stage) - cpu
+    echo_rate = WATCHERS * REPLAYED / await _replayed(stage.echo_channels, 0)
+    caught_up = await watchers_caught_up(stage, last)
     delays = await _live(stage, capture, live_seconds)
     return {
         "workload": "WatchEvents",
         "watchers": WATCHERS,
-        "rate": round(rate, 1),
-        "server_cpu_us": round(cpu / (WATCHERS * REPLAYED) * 1e6, 1),
+        **caught_up._asdict(),
         "echo": {"rate": round(echo_rate, 1)},
-        "ratio": round(rate / echo_rate, 3),
+        "ratio": round(caught_up.rate / echo_rate, 3),
         "live_events_a_second": LIVE_CAPTURES_A_SECOND * _EVENTS_A_CAPTURE,
         "delay_p50_ms": round(percentile(delays, 50) * 1000, 1),
         "delay_p95_ms": round(percentile(delays, 95) * 1000, 1),
@@ -152,7 +164,14 @@ async def fan_out(stage: Stage, live_seconds: float) -> Result:
     }
 
 
-async def _make_events(stage: Stage, capture: Call) -> tuple[int, bytes]:
+async def watchers_caught_up(stage: Stage, last: int) -> Pace:
+    """Let all watchers read the events up to ``last``."""
+    cpu = _cpu(stage)
+    seconds = await _replayed(stage.service_channels, last - REPLAYED)
+    return _pace(WATCHERS * REPLAYED, seconds, _cpu(stage) - cpu)
+
+
+async def events_to_replay(stage: Stage, capture: Call) -> tuple[int, bytes]:
     """Let enough happen to replay; return the last sequence, and the last event as it was streamed."""
     watching = _watch(stage.service_channels[0], None)
     await asyncio.sleep(1.0)  # A watch begins when the service has heard of it, and does not say so.
@@ -166,7 +185,7 @@ async def _make_events(stage: Stage, capture: Call) -> tuple[int, bytes]:
 
 
 async def _replayed(channels: Any, after: int) -> float:
-    """Let all watchers read the same events; return how many are delivered a second."""
+    """Let all watchers read the same events; return how many seconds it took."""
 
     async def watcher(number: int) -> None:
         watching = _watch(channels[number % len(channels)], after)
@@ -176,7 +195,7 @@ async def _replayed(channels: Any, after: int) -> float:
 
     started = time.perf_counter()
     await asyncio.gather(*(watcher(number) for number in range(WATCHERS)))
-    return WATCHERS * REPLAYED / (time.perf_counter() - started)
+    return time.perf_counter() - started
 
 
 async def _live(stage: Stage, capture: Call, seconds: float) -> list[float]:

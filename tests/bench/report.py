@@ -117,7 +117,8 @@ def growth_targets(result: Result) -> list[Target]:
     """Return what growth must not do."""
     database, start = result["database"], result["start"]["grown"]
     found = [
-        _at_least(f"{name}, {database}, grown x empty", one["ratio"], 0.9) for name, one in result["rates"].items()
+        _at_least(f"{one['workload']}, {one['concurrency']} at once, {database}, grown x empty", one["ratio"], 0.9)
+        for one in result["rates"]
     ]
     ready, rss = start["ready_seconds"], start["rss_mb_after"]
     found.append(Target(f"ready after s, {database}, grown", ready, 3.0, ready <= 3.0))

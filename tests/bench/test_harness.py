@@ -113,7 +113,8 @@ async def test_a_loaded_database_is_measured_and_its_history_is_whole(tmp_path):
         assert one["service"]["calls"] > 0 < one["echo"]["calls"]
         assert one["ratio"] > 0
         assert one["workload"] in report.line(one)
-    run = {"machine": {"processor": "some", "cores": 2, "load_average": 0.0}, "targets": [], "results": results}
+    machine = {"processor": "some", "cores": 2, "python": "3.11.2", "load_average": 0.0}
+    run = {"machine": machine, "targets": [], "results": results}
     assert "| SQLite, captures | 4 |" in document.generated({"full": run})
 
 

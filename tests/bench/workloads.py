@@ -15,6 +15,8 @@ from bench.loader import STORE, Life, Population, order_id
 from payment_actions.v1 import payment_actions_pb2 as pb
 
 KEPT = 2_000  # Authorized orders that are looked at and never acted on.
+BUSY = 503  # Too many at once: the sender is to come again, and does so sooner than any gateway.
+AGAIN_SECONDS = 0.02
 METHOD = "/payment_actions.v1.PaymentActions/"
 
 Channels = Sequence[grpc.aio.Channel]
@@ -180,7 +182,8 @@ class Notifier:
             self._idle.pop()
         connection = self._idle.pop() if self._idle else await self._connect()
         body = f"{next(self._ids)} {next(self._orders)}".encode()
-        status = await connection.post(f"/notifications/{STORE}", body)
+        while (status := await connection.post(f"/notifications/{STORE}", body)) == BUSY:
+            await asyncio.sleep(AGAIN_SECONDS)
         assert status == 200, status
         self.taken += 1
         self._idle.append(connection)

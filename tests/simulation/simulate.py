@@ -25,6 +25,7 @@ from simulation.clients import Clients, Watcher
 from simulation.scheduler import ShuffledLoop
 from simulation.setting import Setting, setting_of
 from simulation.sides import SEES_ALL
+from simulation.stopwatch import drawn_stopwatch
 from simulation.story import Story
 from simulation.themes import theme_of
 from simulation.world import World
@@ -64,7 +65,7 @@ def simulate(seed: int, *, tell: bool = False) -> Result:
     _listen(story)
     folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
     try:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        with drawn_stopwatch(Random(random.getrandbits(64))), asyncio.Runner(loop_factory=lambda: loop) as runner:
             runner.run(_live(random, story, setting, folder))
             virtual_seconds = loop.time()
     finally:

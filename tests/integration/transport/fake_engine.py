@@ -192,6 +192,7 @@ class FakeEngine:
             raise self.counts_error
         return {
             "operations_in_flight": 3,
+            "operations_overdue": 0,
             "operations_needing_review": 1,
             "store_updates_pending": 2,
             "store_updates_failing": 1,

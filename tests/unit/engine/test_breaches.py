@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from support.virtual_time import in_virtual_time
 from support.world import TOTAL, world
 
+from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.payment import Payment
 from payment_actions_server.plugins import PaymentStatus
 
@@ -29,8 +30,10 @@ async def test_change_that_breaks_a_rule_is_not_made_and_shows_an_anomaly(tmp_pa
         payment = result.view.payment
         assert (payment.status, payment.amounts) == (before.status, before.amounts)
         assert payment.anomaly
-        last = (await here.events())[-2:]
-        assert payment.anomaly in [event.details.get("anomaly") for event in last]
+        *_, ended, told = await here.events()
+        assert (ended.type, ended.details["anomaly"]) == (EventType.OPERATION_ENDED, payment.anomaly)
+        assert (told.type, told.message) == (EventType.ANOMALY, payment.anomaly)
+        assert (told.operation_id, told.status_before) == (ended.operation_id, told.status_after)
 
 
 @in_virtual_time

@@ -13,6 +13,7 @@ from payment_actions_server.domain.errors import ActionNotAvailable, OperationNo
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.engine import Backoff, EnginePolicy
+from payment_actions_server.engine.recovery import Recovery
 from payment_actions_server.plugins import Action, ActionCapability, OperationState, PaymentStatus, StateConflict
 from payment_actions_server.plugins.fakes import (
     HANG,
@@ -242,6 +243,23 @@ async def test_without_trace_and_safe_repeat_an_operator_is_asked(tmp_path, capa
         assert len(here.asked("capture")) == 1
         assert (await here.engine.counts())["operations_needing_review"] == 1
         assert await here.offered() == {Action.REFRESH}
+
+
+@in_virtual_time
+async def test_operation_that_nobody_looks_after_shows_as_overdue(tmp_path, monkeypatch):
+    monkeypatch.setattr(Recovery, "recover_due", nobody)
+    async with world(tmp_path) as here:
+        here.authorized()
+        here.gateway.faults.inject("capture", LOSE_REQUEST)
+        result = await here.capture()
+        assert result.operation.state is OperationState.UNKNOWN
+        assert (await here.engine.counts())["operations_overdue"] == 0
+        await asyncio.sleep(600)
+        assert (await here.engine.counts())["operations_overdue"] == 1
+
+
+async def nobody(recovery, store_id):
+    return False
 
 
 @in_virtual_time

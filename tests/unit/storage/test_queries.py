@@ -350,7 +350,7 @@ async def test_orders_that_are_known_are_told_with_their_status_and_whose_they_a
 
 
 async def test_counts_are_of_what_is_open(storage):
-    assert set((await storage.counts()).values()) == {0}
+    assert set((await storage.counts(NOW)).values()) == {0}
 
     async def add(number, state):
         key = PaymentKey("shop", str(number))
@@ -366,8 +366,10 @@ async def test_counts_are_of_what_is_open(storage):
 
     for number, state in enumerate(OperationState):
         await add(number, state)
-    assert await storage.counts() == {
+    assert (await storage.counts(NOW))["operations_overdue"] == 0
+    assert await storage.counts(NOW + SECOND) == {
         "operations_in_flight": 3,
+        "operations_overdue": 3,
         "operations_needing_review": 1,
         "store_updates_pending": 2,
         "store_updates_failing": 1,

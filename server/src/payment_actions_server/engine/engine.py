@@ -31,7 +31,7 @@ from payment_actions_server.engine.context import Context, Hooks
 from payment_actions_server.engine.discovery import Discovery
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.notifications import Notifications
-from payment_actions_server.engine.overview import DAYS_DEFAULT, Overviews
+from payment_actions_server.engine.overview import DAYS_DEFAULT, OVERDUE_SECONDS, Overviews
 from payment_actions_server.engine.policy import EnginePolicy
 from payment_actions_server.engine.recovery import Recovery
 from payment_actions_server.engine.refresh import Refresh
@@ -251,7 +251,8 @@ class Engine:
 
     async def counts(self) -> dict[str, int]:
         """Return the gauges that operators watch."""
-        return await self._context.storage.counts()
+        overdue = timedelta(seconds=OVERDUE_SECONDS)
+        return await self._context.storage.counts(self._context.clock.now() - overdue)
 
     async def _forget(self) -> bool:
         return await self._notifications.forget_old()

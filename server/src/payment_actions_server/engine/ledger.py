@@ -94,6 +94,17 @@ class Ledger:
             refreshes=0,
         )
         work.save_payment(changed, event)
+        if changed.anomaly and changed.anomaly != known.anomaly and event_type is not EventType.ANOMALY:
+            # It came with something else; whoever waits for anomalies is to hear of it all the same.
+            changed, event = changed.recorded(
+                EventType.ANOMALY,
+                now=now,
+                actor=cause.actor,
+                before=changed.status,
+                operation_id=operation_id,
+                message=changed.anomaly,
+            )
+            work.save_payment(changed, event)
         moved = (changed.captured_minor, changed.refunded_minor) != (known.captured_minor, known.refunded_minor)
         # While an anomaly stands, what the store changed by itself is let be.
         passed = bool(known.anomaly) and not changed.anomaly

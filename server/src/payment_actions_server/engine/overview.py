@@ -14,7 +14,6 @@ EXPIRING_DAYS: Final = 14
 OVERDUE_SECONDS: Final = 60.0
 """How late a look at the gateway is before somebody should know."""
 
-
 EXPIRING_SECONDS: Final = 10.0
 """How long what runs out is known from the last question: it changes slowly, and takes longest to add up."""
 

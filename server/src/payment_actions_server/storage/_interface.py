@@ -134,8 +134,11 @@ class Storage(Protocol):
         """Return what is known of those of the orders that are known here."""
         ...
 
-    async def counts(self) -> dict[str, int]:
-        """Return the gauges that operators watch."""
+    async def counts(self, due_before: datetime) -> dict[str, int]:
+        """Return the gauges that operators watch.
+
+        :param due_before: an operation whose next check has been due since before this time is overdue.
+        """
         ...
 
     async def waiting(self, stores: Collection[str], due_before: datetime) -> Waiting:

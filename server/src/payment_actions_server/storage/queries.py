@@ -72,6 +72,8 @@ _PUT_DISCOVERED_UNTIL = (
 
 _COUNTS: Final = {
     "operations_in_flight": f"SELECT count(*) FROM operations WHERE {IN_FLIGHT_SQL}",
+    "operations_overdue": f"SELECT count(*) FROM operations WHERE {IN_FLIGHT_SQL}"
+    " AND (next_check_time IS NULL OR next_check_time < $1)",
     "operations_needing_review": f"SELECT count(*) FROM operations WHERE {REVIEW}",
     "store_updates_pending": f"SELECT count(*) FROM payments WHERE {TO_BE_TOLD}",
     "store_updates_failing": f"SELECT count(*) FROM payments WHERE {FAILING}",
@@ -169,7 +171,10 @@ class Queries(ListQueries):
         rows = await self._rows(sql, store, self._strings(order_ids))
         return {row[0]: KnownOrder(PaymentStatus(row[1]), ours=bool(row[2])) for row in rows}
 
-    async def counts(self) -> dict[str, int]:
-        """Return the gauges that operators watch."""
-        rows = await self._rows(_COUNT_ALL)
+    async def counts(self, due_before: datetime) -> dict[str, int]:
+        """Return the gauges that operators watch.
+
+        :param due_before: an operation whose next check has been due since before this time is overdue.
+        """
+        rows = await self._rows(_COUNT_ALL, to_microseconds(due_before))
         return dict(zip(_COUNTS, rows[0], strict=True))

@@ -18,6 +18,7 @@ ENDED: Final = frozenset({EventType.OPERATION_ENDED, EventType.OPERATION_RESOLVE
 # What `Engine.counts` tells, by its keys.
 GAUGES: Final[Mapping[str, str]] = {
     "operations_in_flight": "Operations that have no final state yet.",
+    "operations_overdue": "Of these, the ones that should have been looked after over a minute ago.",
     "operations_needing_review": "Operations that wait for ResolveOperation.",
     "store_updates_pending": "Statuses that a store platform does not hold yet.",
     "store_updates_failing": "Of these, the ones that failed three times or more.",

@@ -3,19 +3,25 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
+import grpc
 import httpx
 import pytest
 
+from payment_actions.v1 import payment_actions_pb2 as pb
+from payment_actions.v1.payment_actions_pb2_grpc import PaymentActionsStub
+
 SECRET = "shop-key-that-nobody-sees"
 SERVE = "import sys; from payment_actions_server import app, config; app.serve(config.load_config(sys.argv[1]))"
+FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)); "
 
 
 @contextmanager
-def serving(tmp_path, level="info"):
+def serving(tmp_path, level="info", code=SERVE):
     """Serve two real adapters in a process; yield it and the line by which it says that it is ready."""
     path = tmp_path / "pa.toml"
     path.write_text(f"""
@@ -39,7 +45,7 @@ def serving(tmp_path, level="info"):
         secret_key = {{ env = "SHOP_KEY" }}
     """)
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(path)],
+        [sys.executable, "-c", code, str(path)],
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"SHOP_KEY": SECRET},
@@ -75,3 +81,12 @@ def test_no_line_shows_a_secret_though_the_shop_cannot_be_reached(tmp_path):
         told = process.communicate(timeout=60)[1]
     assert '"notification"' in told
     assert SECRET not in told
+
+
+def test_more_silent_connections_than_it_may_open_files_hold_up_neither_port(tmp_path):
+    with serving(tmp_path, code=FEW_FILES + SERVE) as (_, ready), ExitStack() as silent:
+        for _ in range(300):
+            silent.enter_context(socket.create_connection(("127.0.0.1", ready["http_port"]), timeout=30))
+        assert httpx.get(f"http://127.0.0.1:{ready['http_port']}/healthz", timeout=30).status_code == 200
+        with grpc.insecure_channel(f"127.0.0.1:{ready['grpc_port']}") as channel:
+            assert PaymentActionsStub(channel).ListPayments(pb.ListPaymentsRequest(), timeout=30).payments == []

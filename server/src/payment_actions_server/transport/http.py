@@ -20,6 +20,7 @@ from payment_actions_server.engine import Engine, StorageUnavailable
 from payment_actions_server.plugins import NotExecuted, NotificationRefused
 from payment_actions_server.transport.boundary import Boundary
 from payment_actions_server.transport.connect import PATH, ConnectApplication
+from payment_actions_server.transport.connections import Connection, connections_max
 from payment_actions_server.transport.console import BUILT, Console
 from payment_actions_server.transport.metrics import CONTENT_TYPE, Metrics
 from payment_actions_server.transport.origins import Origins, guarded
@@ -33,7 +34,6 @@ BODY_SECONDS_MAX: Final = 10.0
 NOTIFICATIONS_MAX: Final = 64
 """Notifications under way at once; one more is sent away, and its sender comes again."""
 
-CONNECTIONS_MAX: Final = 1024
 HEALTH_SECONDS_MAX: Final = 2.0
 WHY_CHARACTERS_MAX: Final = 300
 
@@ -232,13 +232,14 @@ class HttpServer:
             raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
         config = uvicorn.Config(
             self._app,
+            http=Connection,
             log_config=None,
             access_log=False,
             lifespan="off",
             ws="none",
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=CONNECTIONS_MAX,
+            limit_concurrency=connections_max() + 1,  # uvicorn answers 503 from there on, the one that asks included.
         )
         self._server = _QuietServer(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))

@@ -98,7 +98,7 @@ def record():
         operations={CAPTURE: capture, REFUND: refund},
         asked_again={(KEY.store, "a"): capture, (KEY.store, "b"): refund},
         events={KEY: events},
-        effects={KEY: [effect("capture", CAPTURE), effect("refund", REFUND)]},
+        effects={"S02": [effect("capture", CAPTURE), effect("refund", REFUND)]},
         held={KEY: "R"},
         watched=[Watched(name="a watcher", events=list(events))],
     )
@@ -107,14 +107,14 @@ def record():
 
 
 PLANTS = {
-    "a lost effect": (lambda r: r.effects[KEY].pop(), Kind.LOST, f"REFUND pa-{REFUND} (SUCCEEDED) has no effect"),
+    "a lost effect": (lambda r: r.effects["S02"].pop(), Kind.LOST, f"REFUND pa-{REFUND} (SUCCEEDED) has no effect"),
     "a doubled effect": (
-        lambda r: r.effects[KEY].append(effect("refund", REFUND, number=2)),
+        lambda r: r.effects["S02"].append(effect("refund", REFUND, number=2)),
         Kind.DOUBLED,
         f"REFUND pa-{REFUND} (SUCCEEDED) has 2 effects",
     ),
     "a second reference for one intent": (
-        lambda r: r.effects[KEY].append(effect("refund", VOID, number=2)),
+        lambda r: r.effects["S02"].append(effect("refund", VOID, number=2)),
         Kind.UNEXPLAINED,
         f"nobody asked for the refund S02-refund-2 (pa-{VOID})",
     ),
@@ -124,12 +124,12 @@ PLANTS = {
         f"REFUND pa-{REFUND} (FAILED) has an effect",
     ),
     "an effect of another amount": (
-        lambda r: r.effects.update({KEY: [effect("capture", CAPTURE, 999), r.effects[KEY][1]]}),
+        lambda r: r.effects.update(S02=[effect("capture", CAPTURE, 999), r.effects["S02"][1]]),
         Kind.UNEXPLAINED,
         "has another effect: capture of 999",
     ),
     "a void that nobody asked for": (
-        lambda r: r.effects[KEY].append(effect("void", VOID)),
+        lambda r: r.effects["S02"].append(effect("void", VOID)),
         Kind.UNEXPLAINED,
         "Amazon knows a void: there was no intent",
     ),
@@ -148,6 +148,36 @@ PLANTS = {
         lambda r: r.payments[KEY].operation_in_flight.CopyFrom(r.operations[REFUND]),
         Kind.UNREST,
         "is in flight",
+    ),
+    "an operation that came to rest only when Refresh was pressed": (
+        lambda r: r.late.update({KEY: ["CAPTURE (UNKNOWN) is in flight"]}),
+        Kind.UNREST,
+        "until Refresh was pressed, if not longer: CAPTURE (UNKNOWN) is in flight",
+    ),
+    "a shop that nobody tells any more": (
+        lambda r: setattr(r.payments[KEY].store_update, "state", pb.STORE_UPDATE_STATE_PENDING),
+        Kind.UNREST,
+        "store update pending",
+    ),
+    "an authorization whose result was never looked for": (
+        lambda r: setattr(r.payments[KEY], "status", pb.PAYMENT_STATUS_PENDING),
+        Kind.UNREST,
+        "the result of its authorization is not known",
+    ),
+    "a notification that was taken and not followed": (
+        lambda r: (r.orders[0].told.append("S02-C1"), r.payments[KEY].ClearField("captured_amount")),
+        Kind.UNREST,
+        "told of the capture S02-C1, it has not followed",
+    ),
+    "an effect on what nobody placed": (
+        lambda r: r.effects.update(S99=[effect("refund", REFUND)]),
+        Kind.UNEXPLAINED,
+        f"nobody placed S99, yet there is the refund S02-refund-1 (pa-{REFUND})",
+    ),
+    "an authorization of what nobody placed": (
+        lambda r: r.effects.update(S99=[effect("authorize", CAPTURE)]),
+        Kind.UNEXPLAINED,
+        "nobody placed S99, yet there is the authorize S02-authorize-1",
     ),
     "a missing line": (lambda r: r.events[KEY].pop(1), Kind.CHAIN, "its history is broken at event 2"),
     "a changed line": (
@@ -204,7 +234,7 @@ def test_the_account_names(record, what):
 
 
 def test_the_story_of_a_violated_order_has_its_requests_its_events_and_its_effects(record):
-    record.effects[KEY].append(effect("refund", REFUND, number=2))
+    record.effects["S02"].append(effect("refund", REFUND, number=2))
     told = stories(record, violations(record))
     assert "The story of order eu-shop/1" in told
     assert "asked" in told

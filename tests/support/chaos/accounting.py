@@ -27,7 +27,7 @@ class Kind(StrEnum):
     CHAIN = "chain"  #: A history is broken.
     WATCH = "watch"  #: A watcher missed something, or saw it twice, or out of order.
     ANSWER = "answer"  #: Clients were told things that do not go together.
-    UNREST = "unrest"  #: Something did not come to rest.
+    UNREST = "unrest"  #: Something did not come to rest, or not by itself.
 
 
 class Violation(NamedTuple):
@@ -48,7 +48,7 @@ def violations(record: Record) -> list[Violation]:
         intents[Key(operation.store, operation.order_id)].append(operation)
     found: list[Violation] = []
     for order in record.orders:
-        effects = record.effects.get(order.key, [])
+        effects = record.effects.get(order.order_reference, [])
         for check in (
             _moved(order, intents[order.key], effects),
             _voided(order, intents[order.key], effects),
@@ -57,7 +57,7 @@ def violations(record: Record) -> list[Violation]:
             _history(order, record, intents[order.key]),
         ):
             found += check
-    return [*found, *_answers(record), *_watchers(record)]
+    return [*found, *_of_nobody(record), *_answers(record), *_watchers(record)]
 
 
 # -- Effects against intents ----------------------------------------------------------------------------------------
@@ -106,6 +106,16 @@ def _foreign(order: Order, by_reference: dict[str, list[Effect]]) -> Iterator[Vi
             yield Violation(Kind.UNEXPLAINED, order.key, text)
 
 
+def _of_nobody(record: Record) -> Iterator[Violation]:
+    """An effect on what no checkout placed has no order whose account would show it."""
+    placed = {order.order_reference for order in record.orders}
+    for reference, effects in record.effects.items():
+        if reference not in placed:
+            for effect in effects:
+                text = f"nobody placed {reference}, yet there is the {effect.kind} {effect.object_id}"
+                yield Violation(Kind.UNEXPLAINED, None, f"{text} ({effect.reference})")
+
+
 def _voided(order: Order, intents: list[pb.Operation], effects: list[Effect]) -> Iterator[Violation]:
     """A void has no reference at Amazon: they are counted."""
     made = sum(effect.kind == "void" for effect in effects)
@@ -123,15 +133,27 @@ def _voided(order: Order, intents: list[pb.Operation], effects: list[Effect]) ->
 # -- The record against the truth -----------------------------------------------------------------------------------
 
 
+def unrest(order: Order, payment: pb.Payment) -> Iterator[str]:
+    """Yield what of a payment has not come to rest."""
+    if payment.HasField("operation_in_flight"):
+        yield f"{_told(payment.operation_in_flight)} is in flight"
+    if payment.store_update.state != pb.STORE_UPDATE_STATE_IN_SYNC:
+        yield f"store update pending: {payment.store_update.last_error}"
+    if payment.status == pb.PAYMENT_STATUS_PENDING:
+        yield "the result of its authorization is not known"
+    if order.told and not _minor(payment.captured_amount):
+        yield f"told of the capture {order.told[0]}, it has not followed"
+
+
 def _at_rest(order: Order, record: Record) -> Iterator[Violation]:
+    for matter in record.late.get(order.key, []):
+        yield Violation(Kind.UNREST, order.key, f"until Refresh was pressed, if not longer: {matter}")
     payment = record.payments.get(order.key)
     if payment is None:
         yield Violation(Kind.UNREST, order.key, "the service did not tell of it")
         return
-    if payment.HasField("operation_in_flight"):
-        yield Violation(Kind.UNREST, order.key, f"{_told(payment.operation_in_flight)} is in flight")
-    if payment.store_update.state != pb.STORE_UPDATE_STATE_IN_SYNC:
-        yield Violation(Kind.UNREST, order.key, f"store update pending: {payment.store_update.last_error}")
+    for matter in unrest(order, payment):
+        yield Violation(Kind.UNREST, order.key, matter)
     if payment.anomaly:
         yield Violation(Kind.RECORD, order.key, f"anomaly: {payment.anomaly}")
 
@@ -253,8 +275,8 @@ def _watchers(record: Record) -> Iterator[Violation]:
 
 def story(record: Record, key: Key) -> str:
     """Return all that is known of an order: what was asked, its history, and what really happened."""
-    lines = [f"The story of order {key}"]
-    lines += [f"  scenario  {order.scenario}" for order in record.orders if order.key == key]
+    orders = [order for order in record.orders if order.key == key]
+    lines = [f"The story of order {key}", *(f"  scenario  {order.scenario}" for order in orders)]
     for attempt in sorted((each for each in record.attempts if each.key == key), key=lambda each: each.begin):
         said = " ".join(filter(None, (attempt.told, attempt.state, attempt.reason, attempt.message[:160])))
         lines.append(
@@ -265,7 +287,7 @@ def story(record: Record, key: Key) -> str:
         when = _clock(event.time.ToNanoseconds() / 1e9)
         about = " ".join(f"{name}={value}" for name, value in sorted(event.details.items()))
         lines.append(f"  event {event.number:3} {when} {event_type(event.type)} {event.actor}: {event.message} {about}")
-    for effect in record.effects.get(key, []):
+    for effect in (each for order in orders for each in record.effects.get(order.order_reference, [])):
         lines.append(
             f"  effect    {effect.time} {effect.kind} {effect.amount_minor} {effect.state} {effect.object_id}"
             f" {effect.reference}"

@@ -15,13 +15,15 @@ from support.chaos.accounting import Kind, Violation, stories, violations
 from support.chaos.load import Load
 from support.chaos.monkey import Monkey
 from support.chaos.plan import Strike, faults
-from support.chaos.record import Effect, Key, Order, Record, Watched
+from support.chaos.record import Effect, Key, Record, Watched
+from support.chaos.rest import BY_ITSELF_SECONDS_MAX, PRESSED_SECONDS_MAX, Rest
 from support.chaos.stage import LEASE_SECONDS, ChaosStage
 from support.postgres import Postgres
 
-REST_SECONDS_MAX = 300.0
-PATIENCE_SECONDS = 20.0  #: How long payments may take to come to rest by themselves; then staff presses Refresh.
+FINISH_SECONDS_MAX = 300.0
+COME_TO_REST_SECONDS_MAX = BY_ITSELF_SECONDS_MAX + PRESSED_SECONDS_MAX + 60
 WATCH_SECONDS_MAX = 120.0
+COUNTED = (Kind.LOST, Kind.DOUBLED, Kind.UNEXPLAINED, Kind.UNREST)
 
 
 @dataclass(kw_only=True)
@@ -32,7 +34,7 @@ class Report:
     seconds: float
     record: Record
     counts: dict[str, int]
-    strikes: Counter[str]
+    strikes: Counter[Strike]
     found: list[Violation] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -70,7 +72,7 @@ class _Campaign:
         self._random = Random(f"campaign of {seed}")
         self._record = Record()
         self._load: Load
-        self._pressed = 0
+        self._rest: Rest
 
     def run(self, clients: int) -> Report:
         self._load = self._stage.work(self._loaded())
@@ -81,7 +83,8 @@ class _Campaign:
         self._stage.heal()
         self._stage.wait_until_serving()
         self._finish(working)
-        self._stage.work(self._rest(), REST_SECONDS_MAX + 30)
+        self._rest = Rest(self._stage, self._load, self._record, self._random)
+        self._stage.work(self._rest.come(), COME_TO_REST_SECONDS_MAX)
         self._stage.work(self._collect(), 120)
         self._stage.work(self._watchers_caught_up(), WATCH_SECONDS_MAX + 10)
         for watcher in watching:
@@ -120,42 +123,14 @@ class _Campaign:
 
     def _finish(self, working: "Future[Any]") -> None:
         """Wait for the clients, while time passes at Amazon: some wait for a refund's result."""
-        deadline = time.monotonic() + REST_SECONDS_MAX
+        deadline = time.monotonic() + FINISH_SECONDS_MAX
         while not working.done():
-            assert time.monotonic() < deadline, f"clients still wait after {REST_SECONDS_MAX} s"
+            assert time.monotonic() < deadline, f"clients still wait after {FINISH_SECONDS_MAX} s"
             self._stage.amazon.send("POST", "clock/advance", seconds=60)
             for replica in self._stage.replicas:
                 replica.look_after()
             time.sleep(0.2)
         working.result()
-
-    # -- Rest -------------------------------------------------------------------------------------------------------
-
-    async def _rest(self) -> None:
-        """Wait until nothing is in flight and every store holds its status. What does not rest is found later."""
-        await asyncio.to_thread(self._stage.amazon.send, "POST", "clock/advance", seconds=60)
-        begin = time.monotonic()
-        # Nobody tells us of what was done in Seller Central while Amazon's notifications got lost: staff looks.
-        restless = list(self._record.orders)
-        for order in restless:
-            if order.elsewhere:
-                await self._press_refresh(order)
-        while restless and time.monotonic() < begin + REST_SECONDS_MAX:
-            restless = [order for order in restless if not await self._rests(order)]
-            if time.monotonic() > begin + PATIENCE_SECONDS:
-                for order in restless:
-                    await self._press_refresh(order)
-            await asyncio.sleep(0.3)
-
-    async def _press_refresh(self, order: Order) -> None:
-        self._pressed += 1
-        await self._load.refresh(order.key, self._random)
-
-    async def _rests(self, order: Order) -> bool:
-        payment = await self._load.payment(order.key, self._random)
-        in_sync = payment.store_update.state == pb.STORE_UPDATE_STATE_IN_SYNC
-        pending = payment.status == pb.PAYMENT_STATUS_PENDING
-        return in_sync and not pending and not payment.HasField("operation_in_flight")
 
     # -- Collect ----------------------------------------------------------------------------------------------------
 
@@ -174,10 +149,8 @@ class _Campaign:
         for store, control in self._stage.shops.items():
             for held in await asyncio.to_thread(control.get, "orders"):
                 record.held[Key(store, str(held["id"]))] = held["payment_status"]
-        references = {order.order_reference: order.key for order in record.orders}
         for effect in (await asyncio.to_thread(self._stage.amazon.get, "effects"))["effects"]:
-            if effect["kind"] != "authorize" and effect["order_reference"] in references:
-                record.effects.setdefault(references[effect["order_reference"]], []).append(_effect(effect))
+            record.effects.setdefault(effect["order_reference"], []).append(_effect(effect))
 
     async def _ask_again(self) -> None:
         """Ask once more under every request id that has an operation."""
@@ -222,7 +195,8 @@ class _Campaign:
                 Violation(Kind.ANSWER, None, f"a mistake of the service's: {line}") for line in replica.incidents()
             ]
         kinds = Counter(violation.kind for violation in found)
-        effects = [effect for made in record.effects.values() for effect in made]
+        effects = [effect for made in record.effects.values() for effect in made if effect.kind != "authorize"]
+        elsewhere = [capture for order in record.orders for capture in order.elsewhere]
         proxies = [*self._stage.amazon_proxies, *self._stage.database_proxies, self._stage.notification_proxy]
         restarts = monkey.done[Strike.RESTART_DATABASE]
         counts = {
@@ -251,10 +225,11 @@ class _Campaign:
             "gateway faults": monkey.done[Strike.AMAZON_FAULT]
             + monkey.done[Strike.KILL_WAITING]
             + monkey.done[Strike.SWALLOW_AMAZON],
-            "refreshes pressed to come to rest": self._pressed,
-            "lost": kinds[Kind.LOST],
-            "doubled": kinds[Kind.DOUBLED],
-            "other violations": len(found) - kinds[Kind.LOST] - kinds[Kind.DOUBLED],
+            "captures in Seller Central": len(elsewhere),
+            "of these told of by no notification": self._rest.untold,
+            "refreshes pressed in the end": self._rest.pressed,
+            **{kind.value: kinds[kind] for kind in COUNTED},
+            "other violations": sum(count for kind, count in kinds.items() if kind not in COUNTED),
         }
         return Report(
             seed=self._seed, seconds=self._seconds, record=record, counts=counts, strikes=monkey.done, found=found

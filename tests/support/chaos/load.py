@@ -164,12 +164,17 @@ class Load:
             )
         )
 
-    async def settled(self, key: Key, operation: pb.Operation | None, random: Random) -> pb.Operation | None:
-        """Look at an operation until it has its final state, but no longer than somebody at a screen would."""
+    async def settled(
+        self, key: Key, operation: pb.Operation | None, random: Random, *, refreshes: bool
+    ) -> pb.Operation | None:
+        """Look at an operation until it has its final state, but no longer than somebody at a screen would.
+
+        :param refreshes: press Refresh now and then.
+        """
         deadline = time.monotonic() + SETTLE_SECONDS_MAX
         while operation is not None and in_flight(operation) and time.monotonic() < deadline:
             await asyncio.sleep(random.uniform(0.3, 1.0))
-            if random.random() < 0.3:
+            if refreshes and random.random() < 0.3:
                 await self.refresh(key, random)
             operation = await self.operation(key.store, operation.operation_id, random)
         return operation
@@ -310,7 +315,7 @@ class _Life:
         batches = [Batch(self._load, items, Random(self._random.getrandbits(32))) for _ in range(times)]
         await asyncio.gather(*(batch.run() for batch in batches))
         for operation in batches[0].operations:
-            await self._load.settled(Key(operation.store, operation.order_id), operation, self._random)
+            await self._settled(Key(operation.store, operation.order_id), operation, self._random)
 
     async def _late_authorization(self) -> None:
         key = self._order.key
@@ -322,12 +327,16 @@ class _Life:
             if payment.status == pb.PAYMENT_STATUS_AUTHORIZED:
                 break
             await asyncio.sleep(self._random.uniform(0.2, 0.8))
-            await self._load.refresh(key, self._random)
+            await self._perhaps_refresh(self._random)
         await self._done("CAPTURE")
 
     async def _captured_elsewhere(self) -> None:
-        await asyncio.gather(self._done("CAPTURE"), self._seller_central())
-        await self._load.refresh(self._order.key, self._random)
+        if self._random.random() < 0.5:
+            await asyncio.gather(self._done("CAPTURE"), self._seller_central())
+        else:  # Known as AUTHORIZED, it is settled for the service: only Amazon's notification tells of the capture.
+            await self._load.payment(self._order.key, self._random)
+            await self._seller_central()
+        await self._perhaps_refresh(self._random)
 
     async def _seller_central(self) -> None:
         await asyncio.sleep(self._random.uniform(0, 0.2))
@@ -346,9 +355,16 @@ class _Life:
     async def _act(self, action: str, request_id: str, **options: Any) -> pb.Operation | None:
         random = Random(self._random.getrandbits(32))
         if random.random() < 0.2:
-            await self._load.refresh(self._order.key, random)
+            await self._perhaps_refresh(random)
         operation = await self._load.act(self._order.key, action, request_id, random, **options)
-        return await self._load.settled(self._order.key, operation, random)
+        return await self._settled(self._order.key, operation, random)
+
+    async def _settled(self, key: Key, operation: pb.Operation | None, random: Random) -> pb.Operation | None:
+        return await self._load.settled(key, operation, random, refreshes=self._plan.refreshes)
+
+    async def _perhaps_refresh(self, random: Random) -> None:
+        if self._plan.refreshes:
+            await self._load.refresh(self._order.key, random)
 
     async def _done(self, action: str, **options: Any) -> pb.Operation | None:
         return await self._act(action, self._new_request(action.lower()), **options)

@@ -13,6 +13,7 @@ class OrderPlan(NamedTuple):
     store: str
     scenario: str
     amount: str
+    refreshes: bool  #: Whether its clients ever press Refresh; if not, all is left to the service.
     seed: int  #: Of what its clients choose on the way.
 
 
@@ -27,7 +28,7 @@ SCENARIOS = {
     "capture, refund": 3,
     "capture, partial refunds": 4,
     "late authorization": 2,
-    "captured elsewhere": 1,
+    "captured elsewhere": 3,
     "batch": 3,
 }
 # And for those that the checkout captures.
@@ -43,7 +44,8 @@ def orders(seed: int) -> Iterator[OrderPlan]:
         store, scenarios = ("outlet", AT_ONCE) if random.random() < 0.2 else ("eu-shop", SCENARIOS)
         scenario = random.choices(list(scenarios), list(scenarios.values()))[0]
         amount = f"{random.randint(40, 400)}.{random.randint(0, 99):02}"
-        yield OrderPlan(number, store, scenario, amount, random.getrandbits(32))
+        refreshes = random.random() < 0.5
+        yield OrderPlan(number, store, scenario, amount, refreshes, random.getrandbits(32))
 
 
 class Strike(StrEnum):

@@ -25,7 +25,8 @@ class Order:
     order_reference: str
     scenario: str
     captured_at_checkout: bool = False
-    elsewhere: list[str] = field(default_factory=list)  #: Amazon's ids of what was done in Seller Central.
+    elsewhere: list[str] = field(default_factory=list)  #: Amazon's ids of what was captured in Seller Central.
+    told: list[str] = field(default_factory=list)  #: Of these, those that the service has been told of.
 
 
 class Told(StrEnum):
@@ -85,6 +86,7 @@ class Record:
     operations: dict[str, pb.Operation] = field(default_factory=dict)  #: By id.
     asked_again: dict[tuple[str, str], pb.Operation] = field(default_factory=dict)  #: By store and request id.
     events: dict[Key, list[pb.Event]] = field(default_factory=dict)
-    effects: dict[Key, list[Effect]] = field(default_factory=dict)
+    effects: dict[str, list[Effect]] = field(default_factory=dict)  #: By order reference, whoever's that is.
+    late: dict[Key, list[str]] = field(default_factory=dict)  #: What stood when the time to rest by itself was over.
     held: dict[Key, str] = field(default_factory=dict)  #: X-Cart's payment status.
     watched: list[Watched] = field(default_factory=list)

@@ -27,6 +27,11 @@ class Proxy:
         self.port = 0
         self.cuts = 0  #: Connections that were cut or whose answers were swallowed.
 
+    @property
+    def connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self._links)
+
     async def start(self, port: int) -> None:
         """Listen on 127.0.0.1."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)

@@ -28,6 +28,7 @@ def over_sqlite(tmp_path_factory):
 def test_one_replica_over_sqlite_killed_and_cut_off_loses_and_doubles_nothing(over_sqlite):
     assert not over_sqlite.found, str(over_sqlite)
     assert over_sqlite.counts["kills"] > 0
+    assert over_sqlite.counts["cut connections"] > 0
     assert over_sqlite.counts["intents that succeeded"] > 0
 
 
@@ -37,6 +38,7 @@ def test_three_replicas_over_postgresql_killed_paused_and_cut_off_lose_and_doubl
     assert report.counts["kills"] > 0
     assert report.counts["pauses"] > 0
     assert report.counts["database restarts"] > 0
+    assert report.counts["cut connections"] > 0
     assert report.counts["intents that succeeded"] > 0
 
 

@@ -5,7 +5,7 @@ from collections import Counter, deque
 from datetime import UTC, datetime
 from random import Random
 
-from support.chaos.plan import Fault, Strike
+from support.chaos.plan import FIRST, Fault, Strike
 from support.chaos.replicas import Replica
 from support.chaos.stage import ChaosStage
 from support.proxy import Proxy
@@ -13,8 +13,17 @@ from support.proxy import Proxy
 STEP_SECONDS = 0.05
 LATE_SECONDS_MAX = 0.5
 TIME_SECONDS = 2.0  #: How often time passes at Amazon, which lets pending refunds be decided.
-WAIT_FOR_ONE = 3.0  #: How many seconds a fault waits for a replica that it can strike.
+WAIT_FOR_ONE = 3.0  #: How many seconds a fault waits for a replica, or a connection, that it can strike.
+OVERTIME_SECONDS = 60.0  #: How much longer it goes on where something is missing that every campaign must have seen.
 OF_REPLICAS = {Strike.KILL, Strike.KILL_WAITING, Strike.PAUSE, Strike.LONG_PAUSE}
+OF_PROXIES = {
+    Strike.CUT_DATABASE: "database",
+    Strike.SWALLOW_DATABASE: "database",
+    Strike.DELAY_DATABASE: "database",
+    Strike.CUT_AMAZON: "Amazon",
+    Strike.SWALLOW_AMAZON: "Amazon",
+    Strike.CUT_NOTIFICATIONS: "notifications",
+}
 WAIT_SECONDS = 0.7  #: From when Amazon is made slow until the replica that may wait for it is killed.
 SLOW_SECONDS = 0.03  #: More for each piece that passes a slow database's proxy.
 
@@ -34,26 +43,30 @@ class Monkey:
         self._resume: dict[int, float] = {}
         self._kill: dict[int, float] = {}
         self._time_passes = 0.0
-        self.done: Counter[str] = Counter()
+        self.done: Counter[Strike] = Counter()
         self.kills = 0
         self.restarts = 0  #: Of replicas.
 
     def run(self, seconds: float) -> None:
-        """Strike until the time is over."""
+        """Strike until the time is over, and what every campaign must have seen is done."""
         end = time.monotonic() + seconds
         plan, now = deque(self._plan), 0.0
-        while (before := time.monotonic()) < end:
+        while (before := time.monotonic()) < end or (self._missing() and before < end + OVERTIME_SECONDS):
             due = [plan.popleft() for _ in range(sum(fault.at_seconds <= now for fault in plan))]
-            # Whoever finds no replica to strike waits for one; not for ever, or they would all strike at once.
-            plan.extendleft(
-                fault for fault in due if not self._strikes(fault) and fault.at_seconds > now - WAIT_FOR_ONE
-            )
+            plan.extendleft(fault for fault in due if not self._strikes(fault) and self._waits(fault, now))
             self._tend()
             time.sleep(STEP_SECONDS)
             # The plan's time stands still while this thread does: what was late would strike all at once.
             now += min(time.monotonic() - before, LATE_SECONDS_MAX)
         for number in self._resume:
             self._stage.replicas[number].resume()
+
+    def _missing(self) -> set[Strike]:
+        return FIRST & {fault.strike for fault in self._plan} - self.done.keys()
+
+    def _waits(self, fault: Fault, now: float) -> bool:
+        """Tell whether a fault that found nothing to strike tries again: not for ever, or all would strike at once."""
+        return fault.at_seconds > now - WAIT_FOR_ONE or fault.strike in self._missing()
 
     def _tend(self) -> None:
         now = time.monotonic()
@@ -76,8 +89,11 @@ class Monkey:
         replica = self._to_strike(fault.target)
         if replica is None and fault.strike in OF_REPLICAS:
             return False
+        proxy = self._to_disturb(fault)
+        if proxy is None and fault.strike in OF_PROXIES:
+            return False
         self._note(f"strikes: {fault}")
-        self._strike(fault, replica)
+        self._strike(fault, replica, proxy)
         self.done[fault.strike] += 1
         return True
 
@@ -88,16 +104,19 @@ class Monkey:
         serving = [each for each in ordered if each.serving and each.number not in self._kill]
         return serving[0] if len(serving) >= min(len(replicas), 2) else None
 
-    def _strike(self, fault: Fault, replica: Replica | None) -> None:
+    def _to_disturb(self, fault: Fault) -> Proxy | None:
+        """Return a proxy that has connections, the wanted one if it does; None if no connection is open."""
         stage = self._stage
         proxies = {
-            Strike.CUT_DATABASE: stage.database_proxies,
-            Strike.SWALLOW_DATABASE: stage.database_proxies,
-            Strike.DELAY_DATABASE: stage.database_proxies,
-            Strike.CUT_AMAZON: stage.amazon_proxies,
-            Strike.SWALLOW_AMAZON: stage.amazon_proxies,
-            Strike.CUT_NOTIFICATIONS: [stage.notification_proxy] * len(stage.replicas),
-        }
+            "database": stage.database_proxies,
+            "Amazon": stage.amazon_proxies,
+            "notifications": [stage.notification_proxy] * len(stage.replicas),
+        }.get(OF_PROXIES.get(fault.strike, ""), [])
+        ordered = proxies[fault.target :] + proxies[: fault.target]
+        return next((each for each in ordered if each.connections), None)
+
+    def _strike(self, fault: Fault, replica: Replica | None, proxy: Proxy | None) -> None:
+        stage = self._stage
         if fault.strike is Strike.KILL_WAITING:
             assert replica is not None
             when = {"operation": fault.operation, "executes": fault.what, "seconds": 3 * WAIT_SECONDS}
@@ -109,8 +128,9 @@ class Monkey:
         elif fault.strike is Strike.RESTART_DATABASE:
             assert stage.postgres is not None
             stage.postgres.restart(fault.what)
-        elif fault.strike in proxies:
-            self._disturb(proxies[fault.strike][fault.target], fault)
+        elif fault.strike in OF_PROXIES:
+            assert proxy is not None
+            self._disturb(proxy, fault)
         else:
             self._by_simulator(fault)
 

@@ -6,20 +6,26 @@ It reads the database past the storage layer, and the gateway's truth past every
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from support.virtual_time import VirtualClock
 
 from payment_actions_server.domain.event import GENESIS, INCIDENTAL, EventType
 from payment_actions_server.domain.operation import ActionRequest, Operation
 from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
 from payment_actions_server.domain.transitions import forward
 from payment_actions_server.plugins import GatewayRequest
+from payment_actions_server.storage.records import columns
+from payment_actions_server.storage.rows import EVENT, to_event, to_time
 from simulation.sides import (
     BLIND,
     BLIND_FORGETS_SOON,
     BLIND_NO_REPEAT,
     VOID_WITHOUT_REFERENCE,
     RealisticGateway,
+    Truth,
 )
 from simulation.story import Story
 
@@ -39,6 +45,15 @@ class Row(NamedTuple):
     anomaly: str
     version: int
     revision: int
+    next_look_due: bool  #: Whether the schedule is going to look at it.
+
+    @property
+    def facts(self) -> Truth:
+        """Return what the gateway must say, too."""
+        return Truth(self.status, self.authorized_minor, self.captured_minor, self.refunded_minor)
+
+    def __str__(self) -> str:
+        return f"{self.order_id}: {self.facts}"
 
 
 class Intent(NamedTuple):
@@ -54,15 +69,32 @@ class Intent(NamedTuple):
     state: OperationState
     message: str
 
+    def __str__(self) -> str:
+        return (
+            f"{self.action} {self.order_id} of {self.amount_minor} after {self.base_minor} ({self.request_id}, under"
+            f" {self.reference[-6:]}) {self.state}{f', {self.message}' if self.message else ''}"
+        )
+
+
+class Lease(NamedTuple):
+    """Who works on an operation, as the database has it."""
+
+    lease_id: str
+    expire_time: int | None  #: In microseconds.
+    update_time: int  #: Of the operation; what is given back in between shows in it.
+
 
 class Auditor:
     """Knows what it saw last, and what may have become of it."""
 
-    def __init__(self, path: Path, story: Story, gateway: RealisticGateway, gateway_kind: str) -> None:
+    def __init__(
+        self, path: Path, story: Story, gateway: RealisticGateway, gateway_kind: str, skew_seconds_max: float
+    ) -> None:
         self._database = sqlite3.connect(path, isolation_level=None)
         self._story = story
         self._gateway = gateway
         self._blind = gateway_kind in (BLIND, BLIND_FORGETS_SOON, BLIND_NO_REPEAT)
+        self._skew = timedelta(seconds=skew_seconds_max)
         self._names_its_voids = gateway_kind != VOID_WITHOUT_REFERENCE
         self._data_version = 0
         self._sequence = 0
@@ -72,6 +104,7 @@ class Auditor:
         self._effects_seen = 0
         self._effects_of: Counter[str] = Counter()
         self._sent: dict[str, tuple[Any, ...]] = {}
+        self._leases: dict[str, Lease] = {}
         self.payments: dict[str, Row] = {}
         self.intents: dict[str, Intent] = {}
         self.by_request: dict[str, str] = {}
@@ -98,23 +131,24 @@ class Auditor:
     def _audit_events(self, who: str) -> None:
         check = self._story.check
         for row in self._database.execute(
-            "SELECT sequence, order_id, number, type, operation_id, status_before, status_after, message,"
-            " previous_hash, hash FROM events WHERE sequence > ? ORDER BY sequence",
+            f"SELECT {columns((*EVENT, 'sequence'))} FROM events WHERE sequence > ? ORDER BY sequence",
             (self._sequence,),
         ):
-            sequence, order_id, number, kind, operation_id, before, after, message, previous_hash, sealed = row
-            self._sequence = sequence
-            self._story.tell(who, f"commits {order_id}#{number} {kind}: {message}")
+            event = to_event(row)
+            self._sequence = event.sequence
+            order_id, number, kind, operation_id = event.order_id, event.number, event.type, event.operation_id
+            before, after = event.status_before, event.status_after
+            self._story.tell(who, f"commits {order_id}#{number} {kind}: {event.message}")
             tail, tail_hash, tail_status = self._tails.get(order_id, (0, GENESIS, None))
             check(
-                (number, previous_hash, before) == (tail + 1, tail_hash, tail_status),
+                (number, event.previous_hash, before) == (tail + 1, tail_hash, tail_status),
                 "the chain is unbroken",
                 f"event {order_id}#{number} ({kind}, {before} before) does not follow #{tail} ({tail_status})",
             )
+            check(event.hash == event.sealed_hash(), "the chain is unbroken", f"{order_id}#{number} is not as sealed")
             if before is not None and kind != EventType.ORDER_CHANGED:
-                moved = forward(PaymentStatus(before), PaymentStatus(after))
-                check(moved, "status never moves back", f"{order_id}: {before} became {after}")
-            self._tails[order_id] = (number, sealed, after)
+                check(forward(before, after), "status never moves back", f"{order_id}: {before} became {after}")
+            self._tails[order_id] = (number, event.hash, after)
             if kind == EventType.OPERATION_STARTED:
                 self._started[operation_id] += 1
                 check(self._started[operation_id] == 1, "an operation starts once", operation_id)
@@ -142,10 +176,11 @@ class Auditor:
     def _audit_operations(self, who: str) -> None:
         check = self._story.check
         in_flight: Counter[str] = Counter()
-        for row in self._database.execute(
-            "SELECT operation_id, order_id, request_id, reference, action, amount_minor, base_minor, state, message"
-            " FROM operations ORDER BY rowid"
+        for *row, lease_id, expire_time, update_time in self._database.execute(
+            "SELECT operation_id, order_id, request_id, reference, action, amount_minor, base_minor, state, message,"
+            " lease_id, lease_expire_time, update_time FROM operations ORDER BY rowid"
         ):
+            self._check_lease(row[0], Lease(lease_id, expire_time, update_time))
             known = self.intents.get(row[0])
             if known is not None and known.state == row[7]:
                 if known.state.in_flight:
@@ -172,6 +207,20 @@ class Auditor:
                 self._check_end(intent)
         for order_id, number in in_flight.items():
             check(number <= 1, "one in flight", f"{order_id} has {number} operations in flight")
+
+    def _check_lease(self, operation_id: str, lease: Lease) -> None:
+        """Look who works on an operation: while somebody does, and by no clock has had his time, nobody else may."""
+        known = self._leases.get(operation_id, lease)
+        self._leases[operation_id] = lease
+        taken = lease.lease_id and lease.lease_id != known.lease_id and lease.update_time == known.update_time
+        if not taken or known.expire_time is None:
+            return
+        left = to_time(known.expire_time) - self._skew - VirtualClock().now()
+        self._story.check(
+            left <= timedelta(0),
+            "an operation is in one pair of hands",
+            f"{operation_id} was taken from whoever worked on it {left.total_seconds():.1f} s too early",
+        )
 
     def _check_new(self, intent: Intent) -> None:
         check = self._story.check
@@ -214,10 +263,10 @@ class Auditor:
     def _payment_rows(self, where: str = "", parameters: tuple[Any, ...] = ()) -> Iterable[Row]:
         for row in self._database.execute(
             "SELECT order_id, ours, status, authorized_minor, captured_minor, refunded_minor, anomaly, version,"
-            f" revision FROM payments {where}",
+            f" revision, next_refresh_time IS NOT NULL FROM payments {where}",
             parameters,
         ):
-            yield Row(*row)._replace(status=PaymentStatus(row[2]), ours=bool(row[1]))
+            yield Row(*row)._replace(status=PaymentStatus(row[2]), ours=bool(row[1]), next_look_due=bool(row[9]))
 
     def _audit_payments(self) -> None:
         for payment in self._payment_rows():
@@ -251,9 +300,9 @@ class Auditor:
         truth = self._gateway.truth(order_id)
         assert truth is not None
         check(
-            forward(payment.status, truth[0])
-            and payment.captured_minor <= truth[2]
-            and payment.refunded_minor <= truth[3],
+            forward(payment.status, truth.status)
+            and payment.captured_minor <= truth.captured_minor
+            and payment.refunded_minor <= truth.refunded_minor,
             "the record is never ahead of the gateway",
             f"{payment}; the gateway: {truth}",
         )
@@ -279,14 +328,13 @@ class Auditor:
         effects = self._gateway.effects
         for effect in effects[self._effects_seen :]:
             self._story.count("effects")
-            self._story.tell(
-                "gateway", f"*** {effect.action} {effect.order_id} of {effect.amount_minor} ({effect.reference[-6:]})"
-            )
-            _, authorized, captured, refunded = self._gateway.truth(effect.order_id) or (None, 0, 0, 0)
+            whose = effect.reference[-6:] or "at the console"
+            self._story.tell("gateway", f"*** {effect.action} {effect.order_id} of {effect.amount_minor} ({whose})")
+            truth = self._gateway.truth(effect.order_id)
             self._story.check(
-                0 <= refunded <= captured <= authorized,
+                truth and 0 <= truth.refunded_minor <= truth.captured_minor <= truth.authorized_minor,
                 "0 <= refunded <= captured <= authorized",
-                f"{effect}: the gateway holds {authorized} authorized, {captured} captured, {refunded} refunded",
+                f"{effect}: the gateway holds {truth}",
             )
             if effect.reference:
                 self._check_effect(effect)
@@ -316,8 +364,8 @@ class Auditor:
         """Look at what the store was told."""
         truth = self._gateway.truth(order_id)
         if truth is not None:
-            true = forward(status, truth[0])
-            self._story.check(true, "the store is told what is true", f"{order_id} is {truth[0]}, not {status}")
+            true = forward(status, truth.status)
+            self._story.check(true, "the store is told what is true", f"{order_id} is {truth.status}, not {status}")
 
     def done(self, reference: str) -> bool:
         """Tell whether the gateway did what a reference asked for."""

@@ -151,7 +151,7 @@ class Clients:
             if answer.metadata.get("operation_id"):
                 self.certain[request.request_id] = False
         else:
-            story.tell("client", f"hears nothing of {request.request_id} ({answer!r})")
+            story.tell("client", f"hears nothing of {request.request_id}")
             self.certain[request.request_id] = False
         return answer is not None
 

@@ -268,11 +268,10 @@ class _Line:
         await asyncio.sleep(world.random.uniform(0.2, 1.0) * latest if late else world.distance())
         value, error = await _outcome(carry_out)
         if moves:
-            world.story.tell("gateway", f"{what}: {value.state if value else _told(error)}")
+            world.story.tell("gateway", f"{what}: {_told(value, error)}")
         if kind == "request twice":
             await asyncio.sleep(world.distance() * 5)
-            again, refused = await _outcome(carry_out)
-            world.story.tell("network", f"{what}, once more: {_told(refused) if refused else again}")
+            world.story.tell("network", f"{what}, once more: {_told(*await _outcome(carry_out))}")
         if kind == "answer lost":
             return
         if kind == "connection cut":
@@ -295,8 +294,8 @@ async def _outcome(carry_out: Work[T]) -> tuple[T | None, Exception | None]:
         return None, error
 
 
-def _told(error: Exception | None) -> str:
-    return f"{type(error).__name__}: {error}"
+def _told(value: Any, error: Exception | None) -> str:
+    return f"{type(error).__name__}: {error}" if error is not None else str(getattr(value, "state", "done"))
 
 
 class SimulatedGateway:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from payment_actions_server.domain.status import Action, PaymentStatus
 from payment_actions_server.plugins import (
@@ -42,6 +42,21 @@ def capabilities_of(kind: str, *, partial: bool) -> GatewayCapabilities:
     return replace(full, capture=moving, void=void, refund=moving)
 
 
+class Truth(NamedTuple):
+    """What is so of a payment."""
+
+    status: PaymentStatus
+    authorized_minor: int
+    captured_minor: int
+    refunded_minor: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.status}, {self.authorized_minor} authorized, {self.captured_minor} captured,"
+            f" {self.refunded_minor} refunded"
+        )
+
+
 class RealisticGateway(InMemoryGateway):
     """A gateway whose answers the seed draws: most succeed, some come late, some are refused."""
 
@@ -56,12 +71,16 @@ class RealisticGateway(InMemoryGateway):
             return GatewayResult(state=ResultState.DECLINED, reason_code="ProcessorDeclined", message="Declined.")
         return GatewayResult(state=ResultState.PENDING if mood < 0.3 else ResultState.SUCCEEDED)
 
-    def truth(self, order_id: str) -> tuple[PaymentStatus, int, int, int] | None:
+    def truth(self, order_id: str) -> Truth | None:
         """Return status and amounts as they really are."""
         held = self._held.get(order_id)
         if held is None:
             return None
-        return held.status(self._clock()), held.authorized_minor, held.captured_minor, held.refunded_minor
+        return Truth(held.status(self._clock()), held.authorized_minor, held.captured_minor, held.refunded_minor)
+
+    def order_of(self, reference: str) -> str:
+        """Return whose payment it is that a pending reference works on."""
+        return self._pending_call(reference).held.order_id
 
     def left_minor(self, action: Action, order_id: str) -> int:
         """Return how much the console could move now."""

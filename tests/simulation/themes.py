@@ -73,6 +73,32 @@ THEMES: Final = (
             | dict.fromkeys(("double click", "ask twice", "burst", "repeat", "refresh", "notify", "freeze"), 1)
         ),
     ),
+    # Whoever dies, the next one finishes: deaths at the boundaries where money moves, and nowhere else.
+    Theme(
+        "crashes around each step",
+        MappingProxyType(
+            {
+                "commit: crash before": 0.03,
+                "commit: crash after": 0.03,
+                "gateway: crash before": 0.15,
+                "gateway: crash during": 0.15,
+                "gateway: crash after": 0.15,
+                "platform: crash during": 0.02,
+                "platform: crash after": 0.02,
+            }
+        ),
+        amounts=(1_000, 12_990),
+        pace_seconds=6.0,
+        weights=MappingProxyType(_BUSY | {"crash": 0, "freeze": 0}),
+    ),
+    # Whatever is done elsewhere, hardly anybody tells of it: the schedule finds it, or whoever asks.
+    Theme(
+        "notifications get lost",
+        MappingProxyType({"notification: lost": 0.8, "notification: late": 0.1, "gateway: answer lost": 0.1}),
+        amounts=(1_000, 12_990),
+        pace_seconds=6.0,
+        weights=MappingProxyType(_BUSY | {"console": 20, "checkout": 20, "refresh": 2, "notify": 0}),
+    ),
 )
 
 

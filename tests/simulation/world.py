@@ -64,7 +64,8 @@ class World:
             moody=setting.moody,
         )
         self.platform = (ObedientPlatform if setting.obedient else InMemoryPlatform)(clock.now)
-        self.auditor = Auditor(path, story, self.gateway, setting.gateway)
+        skew_seconds_max = max(abs(skew) for skew in setting.skews)
+        self.auditor = Auditor(path, story, self.gateway, setting.gateway, skew_seconds_max)
         self.slots: list[Replica | None] = [None] * setting.replicas
         self._lives = [0] * setting.replicas
         self._context = copy_context()
@@ -72,6 +73,8 @@ class World:
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self.changes: Counter[str] = Counter()  #: Order: how often the gateway told of a change.
         self.acknowledged: Counter[str] = Counter()  #: Order: up to which of them somebody here has taken notice.
+        self.told: Counter[str] = Counter()  #: The same, also of orders that nobody here had seen.
+        self.made_at_console: Counter[str] = Counter()  #: Order: the last of them that somebody made at the console.
         self.up = asyncio.Event()
         self.last_expiry = 0.0
 
@@ -188,12 +191,13 @@ class World:
             status = self.random.choice((PaymentStatus.AUTHORIZED, PaymentStatus.AUTHORIZED, status))
         references = (reference,) if self.random.random() < 0.7 else ()
         self.platform.place(order_id, amount, method_name=self.method, status=status, references=references)
-        self.story.tell("shop", f"order {order_id} of {amount}, {self.gateway.truth(order_id)}, until {expire_time}")
+        until = f", until {expire_time:%H:%M:%S}" if expire_time else ""
+        self.story.tell("shop", f"order {order_id} of {amount}: {self.gateway.truth(order_id)}{until}")
 
     def end_checkout(self, order_id: str) -> None:
         """Give a payment that was only placed its result."""
         truth = self.gateway.truth(order_id)
-        if truth is None or truth[0] is not PaymentStatus.PENDING:
+        if truth is None or truth.status is not PaymentStatus.PENDING:
             return
         if self.random.random() < 0.8:
             self.gateway.authorize(order_id)
@@ -219,6 +223,7 @@ class World:
         self.story.count("console actions")
         self.gateway.console(action, order_id, amount)
         self.auditor.look_at_effects()
+        self.made_at_console[order_id] = self.changes[order_id] + 1
         self.notify(order_id)
 
     async def at_gateway(
@@ -237,7 +242,7 @@ class World:
         """Give what was accepted its result."""
         if reference not in self.gateway.pending_references():
             return
-        order_id = self.auditor.intents[self.auditor.by_reference[reference]].order_id
+        order_id = self.gateway.order_of(reference)
         done = self.random.random() < 0.7
         self.story.tell("gateway", f"{reference[-6:]} of {order_id} is {'done' if done else 'declined'} at last")
         (self.gateway.finish if done else self.gateway.decline)(reference)
@@ -254,6 +259,7 @@ class World:
         if fault:
             self.story.count(f"fault {fault}")
         if fault == "notification: lost":
+            self.story.tell("network", f"loses what was to tell of {order_id}")
             return
         late = self.random.uniform(5, 90) if fault == "notification: late" else 0.0
         for _ in range(2 if fault == "notification: twice" else 1):
@@ -285,6 +291,7 @@ class World:
                 return
             if not work.cancelled() and error is None:
                 self.story.check(not forged, "what is not signed is refused", f"of {order_id}")
+                self.told[order_id] = max(self.told[order_id], change)
                 if findable:
                     self.acknowledged[order_id] = max(self.acknowledged[order_id], change)
                 return

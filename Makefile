@@ -84,8 +84,8 @@ simulate: $(VENV)/ready ## Live through SEEDS=200 worlds, FROM=0 on, in which ev
 	@PYTHONPATH=tests $(BIN)/python -m simulation \
 		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --first $(or $(FROM),0))
 
-simulate-mutants: $(VENV)/ready ## Plant faults in the code, one by one: the simulation must find each.
-	@PYTHONPATH=tests $(BIN)/python -m simulation --mutants
+simulate-mutants: $(VENV)/ready ## Plant faults in the code, one by one: the simulation must find each; MUTANT="name" tells the story of one.
+	@PYTHONPATH=tests $(BIN)/python -m simulation --mutants $(if $(MUTANT),--mutant "$(MUTANT)")
 
 demo: $(VENV)/ready web ## Run the whole story on loopback, then keep serving. ONCE=1 ends by itself and says whether all came out right.
 	@$(BIN)/payment-actions demo $(if $(ONCE),--once)

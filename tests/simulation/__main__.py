@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 
 from simulation.mutants import MUTANTS, Finding, find
 from simulation.simulate import Result, simulate
@@ -22,20 +23,22 @@ def main() -> int:
     what.add_argument("--seed", type=int, metavar="n", help="live through one world and tell its story")
     what.add_argument("--mutants", action="store_true", help="plant faults, one by one: each must be found")
     parser.add_argument("--first", type=int, default=0, metavar="n", help="the first of the seeds (default: 0)")
-    parser.add_argument("--mutant", default="", metavar="NAME", help="with --seed: plant this fault")
+    parser.add_argument(
+        "--mutant",
+        choices=MUTANTS,
+        metavar="NAME",
+        help="with --mutants: plant this fault alone, and tell the story that finds it; with --seed: plant it there",
+    )
     asked = parser.parse_args()
     if asked.mutants:
-        return _mutants()
+        return _mutant(asked.mutant) if asked.mutant else _mutants()
     if asked.seed is not None:
         return _one(asked.seed, asked.mutant)
     return _many(range(asked.first, asked.first + asked.seeds))
 
 
-def _one(seed: int, mutant: str) -> int:
-    if mutant:
-        with MUTANTS[mutant].planted():
-            result = simulate(seed, tell=True)
-    else:
+def _one(seed: int, mutant: str | None) -> int:
+    with MUTANTS[mutant].planted() if mutant else nullcontext():
         result = simulate(seed, tell=True)
     _say(*result.story)
     _say(f"seed {seed}: {result.why or 'all that must hold held'}")
@@ -85,6 +88,7 @@ def _summary(seeds: int, counts: Counter[str], virtual_seconds: float, cpu_secon
         f"crashes     {counts['crashes']}, {counts['standstills']} standstills",
         f"notified    {counts['notifications']}",
         f"reviews     {counts['reviews']}",
+        f"refreshed   {counts['refreshed at the end']} at the end, of which nobody had told",
         f"faults      {sum(faults.values())}",
         *_table(faults),
         f"storms      {sum(storms.values())}",
@@ -112,13 +116,22 @@ def _mutants() -> int:
     return bool(missed)
 
 
+def _mutant(name: str) -> int:
+    finding = find(name)
+    if finding.seeds:
+        _one(finding.seeds - 1, name)
+    _say(*mutants_table([finding]))
+    return not finding.seeds
+
+
 def mutants_table(findings: list[Finding]) -> list[str]:
     """Return the table of planted faults: how many seeds each took, and what found it."""
-    wide = max(len(finding.name) for finding in findings)
+    wide = max(len(finding.mutant.name) for finding in findings)
     lines = [f"{'planted fault':{wide}}  {'found after':>11}  {'bound':>5}  by the invariant"]
-    for finding in findings:
-        seeds = f"{finding.seeds} seed{'s' if finding.seeds > 1 else ''}" if finding.seeds else "NOT FOUND"
-        lines.append(f"{finding.name:{wide}}  {seeds:>11}  {finding.within:5}  {finding.invariant}")
+    for mutant, seeds, invariant in findings:
+        after = f"{seeds} seed{'s' if seeds > 1 else ''}" if seeds else "NOT FOUND"
+        by = invariant if seeds else f"{' or '.join(mutant.found_by)}; but: {invariant or 'all held'}"
+        lines.append(f"{mutant.name:{wide}}  {after:>11}  {mutant.within:5}  {by}")
     return lines
 
 

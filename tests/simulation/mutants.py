@@ -1,24 +1,34 @@
 """Planted faults: each breaks one rule of the real code, and must be found within its number of seeds.
 
-They are patches from outside. The product itself has no switch that breaks it.
+They are patches from outside. The product itself has no switch that breaks it. Each names the invariants that it may
+break: a world that fails by another has found something else, a fault that does not fit the code any more perhaps.
 """
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from msgspec.structs import replace
 
+from payment_actions_server.domain import payment as payments
 from payment_actions_server.domain.errors import GatewayUnavailable
-from payment_actions_server.domain.event import EventType
+from payment_actions_server.domain.event import GENESIS, EventType
 from payment_actions_server.domain.operation import Outcome, reference_of
 from payment_actions_server.domain.payment import Payment
 from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
-from payment_actions_server.engine import ActionResult, StorageUnavailable, actions, attempts, store_updates
+from payment_actions_server.domain.transitions import forward
+from payment_actions_server.engine import (
+    ActionResult,
+    EnginePolicy,
+    StorageUnavailable,
+    actions,
+    attempts,
+    store_updates,
+)
 from payment_actions_server.engine.actions import Actions
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.context import Context
@@ -30,20 +40,24 @@ from payment_actions_server.engine.store_updates import StoreUpdates
 from payment_actions_server.engine.watch import Watch
 from payment_actions_server.storage import PaymentWork
 from payment_actions_server.storage.sqlite import SqliteStorage
-from payment_actions_server.storage.sqlite_sql import Statement
 from simulation import simulate as simulation
+from simulation.auditor import Auditor
 
 Patches = Iterator[AbstractContextManager[Any]]
+Plant = Callable[[], Patches]
 MONTH = timedelta(days=30)
+GUARD = "the engine's own guard lets all pass"
+"""`Payment.breach`, which is to find in production what no test has: there the fault goes no further."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Mutant:
     """One planted fault."""
 
     name: str
     within: int  #: Seeds, from the first on, within which it must be found.
-    patches: Callable[[], Patches]
+    found_by: tuple[str, ...]  #: The invariants that may find it.
+    patches: Plant
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -60,37 +74,49 @@ MUTANTS: dict[str, Mutant] = {}
 class Finding(NamedTuple):
     """What became of a planted fault."""
 
-    name: str
+    mutant: Mutant
     seeds: int  #: How many it took; 0: not found.
-    within: int
-    invariant: str
+    invariant: str  #: By which it was found; else by which worlds failed that are not to find it, if any did.
 
 
 def find(name: str) -> Finding:
+    """Look for one of `MUTANTS`, seed by seed."""
+    return look_for(MUTANTS[name])
+
+
+def look_for(mutant: Mutant) -> Finding:
     """Look for a planted fault, seed by seed."""
-    mutant = MUTANTS[name]
+    others = ""
     with mutant.planted():
         for seed in range(mutant.within):
-            result = simulation.simulate(seed)
-            if result.invariant:
-                return Finding(name, seed + 1, mutant.within, result.invariant)
-    return Finding(name, 0, mutant.within, "")
+            invariant = simulation.simulate(seed).invariant
+            if invariant in mutant.found_by:
+                return Finding(mutant, seed + 1, invariant)
+            others = others or invariant
+    return Finding(mutant, 0, others)
 
 
-def mutant(name: str, *, within: int) -> Callable[[Callable[[], Patches]], Callable[[], Patches]]:
+def mutant(name: str, *, within: int, found_by: str | tuple[str, ...]) -> Callable[[Plant], Plant]:
     """Register what the function patches."""
 
-    def register(patches: Callable[[], Patches]) -> Callable[[], Patches]:
-        MUTANTS[name] = Mutant(name, within, patches)
+    def register(patches: Plant) -> Plant:
+        MUTANTS[name] = Mutant(name, within, (found_by,) if isinstance(found_by, str) else found_by, patches)
         return patches
 
     return register
 
 
+def _unguarded(name: str = "") -> Patches:
+    """Plant a fault where the engine's own guard says nothing: what it would stop is for the auditor to find."""
+    yield patch.object(Payment, "breach", lambda *_: "")
+    if name:
+        yield from MUTANTS[name].patches()
+
+
 # -- Intents -----------------------------------------------------------------------------------------------------------
 
 
-@mutant("intent not durable before the call", within=5)
+@mutant("intent not durable before the call", within=5, found_by="the gateway hears only of durable intents")
 def _() -> Patches:
     class _Dry(Exception):
         pass
@@ -115,7 +141,7 @@ def _() -> Patches:
     yield patch.object(Actions, "_started", started)
 
 
-@mutant("request_id not de-duplicated", within=20)
+@mutant("request_id not de-duplicated", within=20, found_by="a request is answered with its operation")
 def _() -> Patches:
     original = Actions._start
 
@@ -128,7 +154,7 @@ def _() -> Patches:
     yield patch.object(Actions, "_start", start)
 
 
-@mutant("one in flight dropped", within=10)
+@mutant("one in flight dropped", within=10, found_by="one in flight")
 def _() -> Patches:
     decide, add = Context.decide, PaymentWork.add_operation
 
@@ -144,7 +170,7 @@ def _() -> Patches:
     yield patch.object(simulation, "SCHEMA_CHANGES", ("DROP INDEX uq_operations_in_flight",))
 
 
-@mutant("amount not checked again", within=20)
+@mutant("amount not checked again", within=20, found_by="an intent asks for no more than there is")
 def _() -> Patches:
     def trust(offer: Any, amount_minor: int | None, currency_code: str | None) -> int:
         return offer.amount_minor if amount_minor is None else amount_minor
@@ -152,7 +178,7 @@ def _() -> Patches:
     yield patch.object(actions, "resolve_amount", trust)
 
 
-@mutant("etag not checked", within=50)
+@mutant("etag not checked", within=50, found_by="nothing starts under a stale etag")
 def _() -> Patches:
     original = Actions._checked
 
@@ -162,7 +188,7 @@ def _() -> Patches:
     yield patch.object(Actions, "_checked", checked)
 
 
-@mutant("lost commit taken for 'nothing happened'", within=50)
+@mutant("lost commit taken for 'nothing happened'", within=50, found_by="a request is answered with its operation")
 def _() -> Patches:
     original = Actions._started
 
@@ -175,7 +201,7 @@ def _() -> Patches:
     yield patch.object(Actions, "_started", started)
 
 
-@mutant("operation of a dead worker forgotten", within=50)
+@mutant("operation of a dead worker forgotten", within=50, found_by="no operation is forgotten")
 def _() -> Patches:
     original = Actions._intent
 
@@ -189,7 +215,7 @@ def _() -> Patches:
 # -- Outcomes ----------------------------------------------------------------------------------------------------------
 
 
-@mutant("outcome not durable before the answer", within=20)
+@mutant("outcome not durable before the answer", within=20, found_by="an answer is durable")
 def _() -> Patches:
     async def carry_through(self: Actions, started: Any) -> Any:
         operation, payment, context = started.operation, started.payment, self._context
@@ -207,7 +233,7 @@ def _() -> Patches:
     yield patch.object(Actions, "_carry_through", carry_through)
 
 
-@mutant("no answer taken for a failure", within=20)
+@mutant("no answer taken for a failure", within=20, found_by="FAILED is true")
 def _() -> Patches:
     def unknown(self: Attempts, operation: Any, error: Exception) -> Outcome:
         return Outcome(OperationState.FAILED, message=str(error))
@@ -215,7 +241,7 @@ def _() -> Patches:
     yield patch.object(Attempts, "_unknown", unknown)
 
 
-@mutant("conflict taken for success without proof", within=200)
+@mutant("conflict taken for success without proof", within=200, found_by="SUCCEEDED is true")
 def _() -> Patches:
     async def reconcile(self: Attempts, *_: Any, **__: Any) -> Outcome:
         return Outcome(OperationState.SUCCEEDED, definite=True)
@@ -223,7 +249,7 @@ def _() -> Patches:
     yield patch.object(Attempts, "_reconcile", reconcile)
 
 
-@mutant("lease not checked when an outcome is written", within=200)
+@mutant("lease not checked when an outcome is written", within=200, found_by="FAILED is true")
 def _() -> Patches:
     original = Ledger.finish
 
@@ -234,7 +260,7 @@ def _() -> Patches:
     yield patch.object(Ledger, "finish", finish)
 
 
-@mutant("effects counted twice", within=50)
+@mutant("effects counted twice", within=50, found_by=GUARD)
 def _() -> Patches:
     original = Payment.after
 
@@ -244,7 +270,25 @@ def _() -> Patches:
     yield patch.object(Payment, "after", after)
 
 
-@mutant("pending result forgotten", within=50)
+@mutant("effects counted twice, unguarded", within=50, found_by="0 <= refunded <= captured <= authorized")
+def _() -> Patches:
+    yield from _unguarded("effects counted twice")
+
+
+@mutant("what is accepted counted as done", within=50, found_by="the record is never ahead of the gateway")
+def _() -> Patches:
+    original = Ledger.change
+
+    def change(self: Ledger, work: PaymentWork, payment: Payment, event_type: Any, **options: Any) -> Payment:
+        operation = work.operation
+        if operation is not None and operation.state is OperationState.PENDING:
+            payment = payment.after(replace(operation, state=OperationState.SUCCEEDED))
+        return original(self, work, payment, event_type, **options)
+
+    yield patch.object(Ledger, "change", change)
+
+
+@mutant("pending result forgotten", within=300, found_by="no operation is forgotten")
 def _() -> Patches:
     original = Ledger._next_check
 
@@ -258,19 +302,43 @@ def _() -> Patches:
 # -- Repeats -----------------------------------------------------------------------------------------------------------
 
 
-@mutant("new reference on retry", within=20)
+@mutant("new reference on retry", within=20, found_by="the gateway hears only of durable intents")
 def _() -> Patches:
     original = attempts.gateway_request
 
     def request(payment: Payment, operation: Any) -> Any:
         made = original(payment, operation)
         again = f"{operation.operation_id[:-2]}{operation.attempts:02}"
-        return made if operation.attempts < 2 else replace(made, reference=reference_of(again))
+        return made if operation.attempts < 2 else dataclasses.replace(made, reference=reference_of(again))
 
     yield patch.object(attempts, "gateway_request", request)
 
 
-@mutant("no trace taken for a failure", within=100)
+@mutant("new reference on retry, unguarded", within=20, found_by="at most one effect for an intent")
+def _() -> Patches:
+    yield patch.object(Auditor, "heard_of", lambda *_: None)  # It would see that the intent is not on disk.
+    yield from MUTANTS["new reference on retry"].patches()
+
+
+@mutant("claimed while another holds it", within=100, found_by="an operation is in one pair of hands")
+def _() -> Patches:
+    async def recover(self: Recovery, due: Any) -> None:
+        lease_id, key = self._context.new_id(), actions.PaymentKey(due.store, due.order_id)
+
+        def claim(work: PaymentWork) -> Any:
+            operation = work.operation
+            if operation is None or operation.operation_id != due.operation_id:
+                return None
+            return self._lease(work, replace(operation, checks=operation.checks + 1), lease_id)
+
+        claimed = await self._context.storage.change(key, claim)
+        if claimed is not None:
+            await self._settle(claimed, Cause(actor="recovery", details={}), may_send=True)
+
+    yield patch.object(Recovery, "_recover", recover)
+
+
+@mutant("no trace taken for a failure", within=100, found_by="FAILED is true")
 def _() -> Patches:
     original = Attempts.look_up
 
@@ -281,7 +349,7 @@ def _() -> Patches:
     yield patch.object(Attempts, "look_up", look_up)
 
 
-@mutant("refused repeat taken for a failure", within=300)
+@mutant("refused repeat taken for a failure", within=300, found_by="FAILED is true")
 def _() -> Patches:
     original = Attempts.send
 
@@ -291,12 +359,18 @@ def _() -> Patches:
     yield patch.object(Attempts, "send", send)
 
 
-@mutant("repeated beyond the idempotency window", within=300)
+@mutant(
+    "repeated beyond the idempotency window",
+    within=300,
+    found_by=("at most one effect for an intent", "ALREADY_DONE is true"),
+)
 def _() -> Patches:
     yield patch.object(Recovery, "_too_late_to_repeat", lambda *_: False)
 
 
-@mutant("worker sends although it stood still beyond its lease", within=400)
+@mutant(
+    "worker sends although it stood still beyond its lease", within=400, found_by="at most one effect for an intent"
+)
 def _() -> Patches:
     original = Actions._carry_through
 
@@ -307,7 +381,7 @@ def _() -> Patches:
     yield patch.object(Actions, "_carry_through", carry_through)
 
 
-@mutant("guessed where an operator is needed", within=100)
+@mutant("guessed where an operator is needed", within=100, found_by="FAILED is true")
 def _() -> Patches:
     original = Recovery._find_out
 
@@ -319,7 +393,7 @@ def _() -> Patches:
     yield patch.object(Recovery, "_find_out", find_out)
 
 
-@mutant("declined because it is not done yet", within=100)
+@mutant("declined because it is not done yet", within=100, found_by="DECLINED is true")
 def _() -> Patches:
     original = Attempts.look_for_result
 
@@ -334,7 +408,7 @@ def _() -> Patches:
 # -- What others tell --------------------------------------------------------------------------------------------------
 
 
-@mutant("notification's content trusted", within=20)
+@mutant("notification's content trusted", within=20, found_by=GUARD)
 def _() -> Patches:
     async def look(self: Notifications, key: Any, cause: Cause) -> None:
         def body(work: PaymentWork) -> None:
@@ -347,7 +421,12 @@ def _() -> Patches:
     yield patch.object(Notifications, "_look", look)
 
 
-@mutant("acknowledged notification forgotten", within=500)
+@mutant("notification's content trusted, unguarded", within=50, found_by="status never moves back")
+def _() -> Patches:
+    yield from _unguarded("notification's content trusted")
+
+
+@mutant("acknowledged notification forgotten", within=500, found_by="what was acknowledged is looked at")
 def _() -> Patches:
     async def remember(self: Notifications, store_id: str, notification: Any) -> list[Any]:
         storage = self._context.storage
@@ -360,7 +439,7 @@ def _() -> Patches:
     yield patch.object(Notifications, "_remember", remember)
 
 
-@mutant("look taken for answered by the order alone", within=600)
+@mutant("look taken for answered by the order alone", within=600, found_by="what was acknowledged is looked at")
 def _() -> Patches:
     original = Ledger.change
 
@@ -372,12 +451,36 @@ def _() -> Patches:
     yield patch.object(Ledger, "change", change)
 
 
-@mutant("out-of-order snapshot accepted", within=300)
+@mutant("out-of-order snapshot accepted", within=300, found_by=GUARD)
 def _() -> Patches:
     yield patch.object(Payment, "_contradiction", lambda *_: None)
 
 
-@mutant("first sight written over a record", within=300)
+@mutant("out-of-order snapshot accepted, unguarded", within=50, found_by="status never moves back")
+def _() -> Patches:
+    yield from _unguarded("out-of-order snapshot accepted")
+
+
+@mutant("snapshot of less money accepted, unguarded", within=300, found_by="amounts never shrink")
+def _() -> Patches:
+    def contradiction(self: Payment, snapshot: Any) -> str | None:
+        return None if forward(self.status, snapshot.status) else "it lies behind"
+
+    yield patch.object(Payment, "_contradiction", contradiction)
+    yield from _unguarded()
+
+
+@mutant("payment without a result not looked at", within=100, found_by="in the end the record is the gateway's truth")
+def _() -> Patches:
+    original = EnginePolicy.next_look
+
+    def next_look(self: EnginePolicy, payment: Payment, *arguments: Any) -> Any:
+        return None if payment.status is PaymentStatus.PENDING else original(self, payment, *arguments)
+
+    yield patch.object(EnginePolicy, "next_look", next_look)
+
+
+@mutant("first sight written over a record", within=300, found_by=GUARD)
 def _() -> Patches:
     original = Sight._begin_record
 
@@ -392,10 +495,15 @@ def _() -> Patches:
     yield patch.object(Sight, "_begin_record", begin_record)
 
 
+@mutant("first sight written over a record, unguarded", within=300, found_by="status never moves back")
+def _() -> Patches:
+    yield from _unguarded("first sight written over a record")
+
+
 # -- What others are told ----------------------------------------------------------------------------------------------
 
 
-@mutant("store update lost", within=20)
+@mutant("store update lost", within=20, found_by="in the end the store holds the status")
 def _() -> Patches:
     original = Ledger.tell_store
 
@@ -406,7 +514,7 @@ def _() -> Patches:
     yield patch.object(Ledger, "tell_store", tell_store)
 
 
-@mutant("newer store update taken for delivered", within=100)
+@mutant("newer store update taken for delivered", within=100, found_by="in the end the store holds the status")
 def _() -> Patches:
     original = StoreUpdates._delivered
 
@@ -417,7 +525,7 @@ def _() -> Patches:
     yield patch.object(StoreUpdates, "_delivered", delivered)
 
 
-@mutant("late store write over a newer one", within=900)
+@mutant("late store write over a newer one", within=900, found_by="in the end the store holds the status")
 def _() -> Patches:
     async def deliver_one(self: StoreUpdates, key: Any, now: Any) -> None:
         def claim(work: PaymentWork) -> Any:
@@ -436,20 +544,40 @@ def _() -> Patches:
     yield patch.object(store_updates, "_overtaken", lambda *_: False)
 
 
-@mutant("event appended outside its transaction", within=5)
+@mutant("event appended outside its transaction", within=5, found_by="every change has its event")
 def _() -> Patches:
     original = SqliteStorage._commit
 
-    async def commit(self: SqliteStorage, statements: list[Statement]) -> None:
-        late = [statement for statement in statements if statement.sql.startswith("INSERT INTO events")]
-        await original(self, [statement for statement in statements if statement not in late])
+    async def commit(self: SqliteStorage, done: Any) -> None:
+        late = [statement for statement in done.statements if statement.sql.startswith("INSERT INTO events")]
+        await original(self, done._replace(statements=[each for each in done.statements if each not in late]))
         for statement in late:
             asyncio.get_running_loop().call_later(0.5, statement.run, self._writer)
 
     yield patch.object(SqliteStorage, "_commit", commit)
 
 
-@mutant("resumed watcher skips events", within=20)
+@mutant("event sealed over another one than the last", within=5, found_by="the chain is unbroken")
+def _() -> Patches:
+    original = Payment.recorded
+
+    def recorded(self: Payment, *arguments: Any, **options: Any) -> Any:
+        return original(replace(self, last_hash=GENESIS), *arguments, **options)
+
+    yield patch.object(Payment, "recorded", recorded)
+
+
+@mutant("event changed after it was sealed", within=5, found_by="the chain is unbroken")
+def _() -> Patches:
+    def sealed(**content: Any) -> Any:
+        event = original(**content)
+        return replace(event, message=f"{event.message}!")
+
+    original = payments.sealed
+    yield patch.object(payments, "sealed", sealed)
+
+
+@mutant("resumed watcher skips events", within=20, found_by="a watcher sees each event once, in order")
 def _() -> Patches:
     original = Watch.events
 
@@ -459,7 +587,7 @@ def _() -> Patches:
     yield patch.object(Watch, "events", events)
 
 
-@mutant("store told what is hoped for", within=20)
+@mutant("store told what is hoped for", within=20, found_by="the store is told what is true")
 def _() -> Patches:
     original = Actions._start
 

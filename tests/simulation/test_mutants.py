@@ -1,13 +1,34 @@
 """A short form of `make simulate-mutants`: what is found soon is found here, too."""
 
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
+import msgspec
 import pytest
 
-from simulation.mutants import MUTANTS, find
+from payment_actions_server.engine import attempts
+from payment_actions_server.storage.sqlite import SqliteStorage
+from simulation.mutants import MUTANTS, find, look_for
 from simulation.simulate import simulate
 
 SOON = [mutant.name for mutant in MUTANTS.values() if mutant.within <= 10]
+CENTRAL = [
+    "at most one effect for an intent",
+    "one in flight",
+    "the gateway hears only of durable intents",
+    "0 <= refunded <= captured <= authorized",
+    "status never moves back",
+    "amounts never shrink",
+    "the record is never ahead of the gateway",
+    "the chain is unbroken",
+    "every change has its event",
+    "SUCCEEDED is true",
+    "FAILED is true",
+    "no operation is forgotten",
+    "in the end the record is the gateway's truth",
+    "in the end the store holds the status",
+]
 
 
 @pytest.mark.parametrize("name", SOON)
@@ -21,8 +42,41 @@ def test_every_planted_fault_fits_the_code(name):
         pass
 
 
-def test_there_is_a_planted_fault_for_each_rule():
-    assert len(MUTANTS) >= 18
+def _broken_retry():
+    """As it would be after a change of the code that it does not fit: it crashes."""
+    original = attempts.gateway_request
+
+    def request(payment, operation):
+        made = original(payment, operation)
+        return made if operation.attempts < 2 else msgspec.structs.replace(made, reference="of no struct")
+
+    yield patch.object(attempts, "gateway_request", request)
+
+
+def _broken_commit():
+    async def commit(self, statements):
+        assert not [statement for statement in statements if statement.sql.startswith("INSERT INTO events")]
+
+    yield patch.object(SqliteStorage, "_commit", commit)
+
+
+@pytest.mark.parametrize(
+    ("name", "patches"),
+    [("new reference on retry", _broken_retry), ("event appended outside its transaction", _broken_commit)],
+)
+def test_planted_fault_that_only_crashes_is_not_found(name, patches):
+    finding = look_for(replace(MUTANTS[name], patches=patches))
+    assert (finding.seeds, finding.invariant) == (0, "nothing unexpected is logged")
+
+
+def test_no_planted_fault_is_to_be_found_by_its_own_crash():
+    crashes = {"nothing unexpected is logged", "the simulation itself works"}
+    assert [name for name, mutant in MUTANTS.items() if crashes & {*mutant.found_by}] == []
+
+
+@pytest.mark.parametrize("invariant", CENTRAL)
+def test_each_central_invariant_has_a_planted_fault_that_it_finds(invariant):
+    assert [name for name, mutant in MUTANTS.items() if invariant in mutant.found_by]
 
 
 def test_a_planted_fault_is_taken_out_again():
@@ -32,6 +86,7 @@ def test_a_planted_fault_is_taken_out_again():
     assert [simulate(seed).invariant for seed in range(2)] == ["", ""]
 
 
-def test_every_planted_fault_is_documented_with_its_bound():
+def test_every_planted_fault_is_documented_with_its_bound_and_what_finds_it():
     page = (Path(__file__).parents[2] / "docs" / "simulation.md").read_text()
-    assert [name for name, mutant in MUTANTS.items() if f"| {name} | {mutant.within} |" not in page] == []
+    rows = [f"| {name} | {mutant.within} | {' or '.join(mutant.found_by)} |" for name, mutant in MUTANTS.items()]
+    assert [row for row in rows if row not in page] == []

@@ -47,14 +47,15 @@ def postgres_url(postgres_server):
 
 
 @pytest.fixture(scope="session")
-def _shared_postgres_url(postgres_server):
+def shared_postgres_url(postgres_server):
+    """Return the URL of a database that has the schema, for tests that empty it themselves."""
     name = postgres_server.create_migrated_database()
     yield postgres_server.url(name)
     postgres_server.drop_database(name)
 
 
 @pytest.fixture
-def emptied_postgres_url(_shared_postgres_url):
+def emptied_postgres_url(shared_postgres_url):
     """Return the URL of a database that has the schema and no rows: quicker than a new one, for tests that are many."""
-    empty(_shared_postgres_url)
-    return _shared_postgres_url
+    empty(shared_postgres_url)
+    return shared_postgres_url

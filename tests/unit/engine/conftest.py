@@ -1,43 +1,27 @@
-"""Engine tests run on SQLite; those that tell most of what is durable run on PostgreSQL as well."""
+"""Every test that is given a folder, as all that open a world are, runs on SQLite and on PostgreSQL.
 
-import os
+The others keep nothing anywhere: no database could make a difference to them. A test class, which cannot be given a
+parameter, says in ``database`` where its worlds are kept.
+"""
 
 import pytest
 from structlog.testing import capture_logs
+from support.databases import ENGINES
 from support.world import keep_worlds_in_postgres
 
 from payment_actions_server.engine import totals
 
-CHOICE = "PAYMENT_ACTIONS_TEST_STORAGE"  #: "postgresql" or "sqlite": all tests run on that one only.
-ON_BOTH = {
-    "test_actions",
-    "test_conflicts",
-    "test_notifications",
-    "test_overview",
-    "test_recovery",
-    "test_store_updates",
-    "test_takeover",
-    "test_text",
-}
-OF_SQLITE = {
-    "test_storage_that_fails_again_and_again_is_not_hammered": "it breaks SQLite's own way to commit",
-    "runTest": "it compares two reads with nothing between them, and must run each time alike",
-}
-
 
 def pytest_generate_tests(metafunc):
-    if CHOICE not in os.environ and metafunc.module.__name__.rpartition(".")[2] in ON_BOTH:
-        metafunc.parametrize("_database", ["sqlite", "postgresql"], indirect=True)
+    if "tmp_path" in metafunc.fixturenames:
+        metafunc.parametrize("_database", ENGINES, indirect=True)
 
 
 @pytest.fixture(autouse=True)
 def _database(request, monkeypatch):
     """Choose where worlds are kept."""
-    chosen = getattr(request, "param", os.environ.get(CHOICE, "sqlite"))
-    if chosen == "postgresql":
-        if request.node.name in OF_SQLITE:
-            pytest.skip(OF_SQLITE[request.node.name])
-        keep_worlds_in_postgres(monkeypatch, request.getfixturevalue("emptied_postgres_url"))
+    if getattr(request, "param", getattr(request.cls, "database", "")) == "postgresql":
+        keep_worlds_in_postgres(monkeypatch, request.getfixturevalue("shared_postgres_url"))
 
 
 @pytest.fixture(autouse=True)

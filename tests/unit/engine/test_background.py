@@ -1,6 +1,7 @@
 """Work that is the engine's own: it outlives its callers, ends in time, and nothing it meets stops its loops."""
 
 import asyncio
+from collections import Counter
 from random import Random
 
 import pytest
@@ -122,52 +123,56 @@ async def test_work_that_is_cut_off_is_finished_by_the_next_engine(tmp_path):
 
 
 @in_virtual_time
-async def test_idle_engine_only_looks_once_a_second(tmp_path):
+async def test_idle_engine_only_looks_once_a_second(tmp_path, monkeypatch):
     async with world(tmp_path) as here:
         here.authorized()
         await here.capture()
         await asyncio.sleep(60)
-        reads, writes = 0, 0
-        rows, next_group = here.storage._rows, here.storage._next_group
+        calls = []
 
-        async def counted_rows(*query):
-            nonlocal reads
-            reads += 1
-            return await rows(*query)
+        def note(name):
+            call = getattr(here.storage, name)
 
-        async def counted_next_group(run):
-            nonlocal writes
-            writes += 1
-            return await next_group(run)
+            def noted(*arguments, **options):
+                calls.append(name)
+                return call(*arguments, **options)
 
-        here.storage._rows, here.storage._next_group = counted_rows, counted_next_group
+            monkeypatch.setattr(here.storage, name, noted)
+
+        for name in ("_rows", "change", "_execute"):
+            note(name)
         await asyncio.sleep(100)
         looks = 300 + 2 * 100 / totals.SECONDS  # Three loops, and whether there is anything new to count.
-        assert (reads, writes) == (pytest.approx(looks, abs=6), 0)
+        assert Counter(calls) == {"_rows": pytest.approx(looks, abs=6)}
+
+
+def failing(here, tries):
+    """Return what a storage does that cannot write; each try is noted."""
+
+    async def fail(*arguments, **options):
+        tries.append(here.clock.now())
+        await asyncio.sleep(0.01)  # Else time would stand still for ever while it is hammered.
+        raise StorageUnavailable("disk full")
+
+    return fail
 
 
 @in_virtual_time
-async def test_storage_that_fails_again_and_again_is_not_hammered(tmp_path):
+async def test_storage_that_fails_again_and_again_is_not_hammered(tmp_path, monkeypatch):
     async with world(tmp_path) as here:
         here.authorized()
         here.gateway.faults.inject("capture", LOSE_ANSWER)
-        result = await here.capture()
-        next_group, tries = here.storage._next_group, []
-
-        async def fail(run):
-            tries.append(here.clock.now())
-            raise StorageUnavailable("disk full")
-
-        here.storage._next_group = fail
-        await asyncio.sleep(10)
+        result, tries = await here.capture(), []
+        with monkeypatch.context() as full:
+            full.setattr(here.storage, "change", failing(here, tries))
+            await asyncio.sleep(10)
         assert 0 < len(tries) <= 10
-        here.storage._next_group = next_group
         await asyncio.sleep(60)
         assert (await here.operation(result)).state is OperationState.SUCCEEDED
 
 
 @in_virtual_time
-async def test_storage_that_takes_no_store_update_is_not_hammered(tmp_path):
+async def test_storage_that_takes_no_store_update_is_not_hammered(tmp_path, monkeypatch):
     async with world(tmp_path) as here:
         here.authorized()
         await here.view()
@@ -175,17 +180,11 @@ async def test_storage_that_takes_no_store_update_is_not_hammered(tmp_path):
         await here.capture()
         await asyncio.sleep(0.5)
         here.platform.faults.down = False
-        next_group, tries = here.storage._next_group, []
-
-        async def fail(run):
-            tries.append(here.clock.now())
-            await asyncio.sleep(0.01)  # Else time would stand still for ever while it is hammered.
-            raise StorageUnavailable("disk full")
-
-        here.storage._next_group = fail
-        await asyncio.sleep(10)
+        tries = []
+        with monkeypatch.context() as full:
+            full.setattr(here.storage, "change", failing(here, tries))
+            await asyncio.sleep(10)
         assert 0 < len(tries) <= 10
-        here.storage._next_group = next_group
         await asyncio.sleep(60)
         assert here.platform.order("1").status is PaymentStatus.CAPTURED
 

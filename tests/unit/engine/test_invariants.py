@@ -225,6 +225,8 @@ class Shop(RuleBasedStateMachine):
         self.run(self.check_record())
 
     async def check_record(self):
+        # All that can go on now is to have done so: while we read, time stands still, and nothing moves between reads.
+        await asyncio.sleep(0.000_001)
         for key in (PaymentKey(STORE, order_id) for order_id in ORDERS):
             payment = (await self.here.storage.record(key)).payment
             if payment is not None:
@@ -348,3 +350,10 @@ def _bounded(examples):
 
 TestShop, TestBlindShop, TestBlindForgetfulShop = Shop.TestCase, BlindShop.TestCase, BlindForgetfulShop.TestCase
 TestShop.settings, TestBlindShop.settings, TestBlindForgetfulShop.settings = _bounded(16), _bounded(6), _bounded(6)
+
+
+class TestShopOnPostgresql(Shop.TestCase):
+    """The first of the same lives, over the other database."""
+
+    database = "postgresql"
+    settings = _bounded(6)

@@ -1,6 +1,7 @@
 """How errors reach a caller."""
 
 import asyncio
+import math
 
 import grpc
 import pytest
@@ -47,6 +48,16 @@ async def test_a_mistake_of_ours_tells_the_caller_only_where_to_look(stub, engin
     assert incident["incident_id"] in caught.value.details()
     assert "hunter2" not in repr(caught.value.trailing_metadata()) + caught.value.details()
     assert incident["exc_info"] is engine.errors["4711"]
+
+
+@pytest.mark.parametrize("seconds", [math.inf, math.nan, 1e19])
+async def test_an_error_that_no_status_can_tell_is_a_mistake_of_ours(stub, engine, seconds):
+    engine.errors["4711"] = errors.GatewayThrottled("Later.", retry_after_seconds=seconds)
+    with capture_logs() as lines, pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.CapturePayment(CAPTURE)
+    incident = next(line for line in lines if line["event"] == "incident")
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert incident["incident_id"] in caught.value.details()
 
 
 async def test_a_cancellation_inside_the_engine_does_not_leave_the_caller_waiting(stub, engine):

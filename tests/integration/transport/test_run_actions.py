@@ -1,6 +1,7 @@
 """RunActions: many, each standing alone."""
 
 import asyncio
+import math
 from collections import Counter
 
 import grpc
@@ -8,7 +9,7 @@ from google.type.money_pb2 import Money
 from integration.transport.conftest import refusal, told, until
 
 from payment_actions.v1 import payment_actions_pb2 as pb
-from payment_actions_server.domain.errors import GatewayUnavailable, OrderNotFound
+from payment_actions_server.domain.errors import GatewayThrottled, GatewayUnavailable, OrderNotFound
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.domain.status import Action
 from payment_actions_server.transport import mapping
@@ -148,3 +149,11 @@ async def test_answer_that_no_message_holds_ends_only_its_item(stub, engine, mon
     monkeypatch.setattr(mapping, "operation", odd)
     responses = await asyncio.wait_for(run(stub, item("bad"), item("fine")), 30)
     assert {response.order_id: response.HasField("error") for response in responses} == {"bad": True, "fine": False}
+
+
+async def test_error_that_no_status_can_tell_ends_only_its_item(stub, engine):
+    engine.errors["4711"] = GatewayThrottled("Later.", retry_after_seconds=math.inf)
+    responses = await asyncio.wait_for(run(stub, item(), item("fine")), 30)
+    told = {response.order_id: response for response in responses}
+    assert told["4711"].error.code == grpc.StatusCode.INTERNAL.value[0]
+    assert not told["fine"].HasField("error")

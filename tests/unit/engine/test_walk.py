@@ -61,7 +61,7 @@ def test_what_was_missed_holds_the_place_that_outlives_the_process_but_not_for_e
     walk = Walk(NOW - DAY)
     missed = order(NOW - MINUTE)
     walk.go_on([missed, order(NOW, "2")], "", NOW)
-    walk.miss(missed, NOW)
+    walk.miss(missed.order_id, missed.update_time, NOW)
     assert walk.until == NOW
     assert walk.safe_until(NOW) == NOW - MINUTE
     assert walk.safe_until(NOW + 2 * GIVE_UP_AFTER) == NOW
@@ -70,7 +70,7 @@ def test_what_was_missed_holds_the_place_that_outlives_the_process_but_not_for_e
 def test_order_that_is_missed_again_comes_after_the_others_until_it_is_given_up():
     walk = Walk(NOW - DAY)
     for each in ("1", "2"):
-        walk.miss(order(NOW, each), NOW)
+        walk.miss(each, NOW, NOW)
     assert not walk.miss_again("1", NOW + GIVE_UP_AFTER)
     assert list(walk.missed) == ["2", "1"]
     assert walk.miss_again("1", NOW + GIVE_UP_AFTER + MINUTE)

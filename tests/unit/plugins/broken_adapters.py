@@ -1,6 +1,7 @@
 """Adapters that are wrong in one way each. Not tests of ours: `test_conformance_kit_can_fail` runs the kit on them."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 
 from payment_actions_server.plugins import (
     Action,
+    ActionCapability,
     AdapterError,
     GatewayPayment,
     GatewayRequest,
@@ -158,6 +160,66 @@ class HidesThatItIsDown(_Gateway):
             raise TimeoutError from None
 
 
+class AnswersWithNulls(_Gateway):
+    """As one does who passes on what the gateway's JSON holds."""
+
+    async def move(self, request: GatewayRequest) -> GatewayResult:
+        nothing: Any = None
+        return replace(await super().move(request), message=nothing)
+
+
+class AnswersInItsOwnWords(_Gateway):
+    async def move(self, request: GatewayRequest) -> GatewayResult:
+        word: Any = (await super().move(request)).state.capitalize()
+        return GatewayResult(state=word)
+
+
+class NumbersItsIds(_Gateway):
+    async def look_up(self, request: GatewayRequest) -> GatewayResult | None:
+        number: Any = 12_345
+        found = await super().look_up(request)
+        return found and replace(found, gateway_id=number)
+
+
+class RefusesWithoutAWord(_Gateway):
+    async def move(self, request: GatewayRequest) -> GatewayResult:
+        nothing: Any = None
+        try:
+            return await super().move(request)
+        except NotExecuted as refusal:
+            refusal.reason_code = nothing
+            raise
+
+
+class CountsInFloats(_Gateway):
+    async def snapshot(self, payment: GatewayPayment) -> Snapshot:
+        snapshot = await super().snapshot(payment)
+        amount: Any = float(snapshot.captured_minor)
+        return replace(snapshot, captured_minor=amount)
+
+
+class NeverComesBack(_Gateway):
+    async def move(self, request: GatewayRequest) -> GatewayResult:
+        try:
+            return await super().move(request)
+        except Throttled as throttled:
+            throttled.retry_after_seconds = math.inf
+            raise
+
+
+class DeclaresInWords(_Gateway):
+    @property
+    def capabilities(self) -> Any:
+        return replace(super().capabilities, void=ActionCapability(timedelta.max, lookup="no"))  # type: ignore[arg-type]
+
+
+class NamesPaymentsByNumber(_Gateway):
+    async def verify_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
+        numbers: Any = [7]
+        notification = await super().verify_notification(headers, body)
+        return replace(notification, identifiers=(*notification.identifiers, *numbers))
+
+
 class BelievesEveryNotification(_Gateway):
     async def verify_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         return await super().verify_notification({"x-signature": self._signature(body)}, body)
@@ -204,6 +266,19 @@ class GoesThroughFloats(InMemoryPlatform):
     async def read_order(self, order_id: str) -> PlatformOrder:
         order = await super().read_order(order_id)
         return replace(order, total_minor=int(order.total_minor / 100 * 100.0000001) // 10 * 10)
+
+
+class NumbersItsOrders(InMemoryPlatform):
+    async def read_order(self, order_id: str) -> PlatformOrder:
+        number: Any = 1_001
+        return replace(await super().read_order(order_id), order_number=number)
+
+
+class TellsTimeWithoutAZone(InMemoryPlatform):
+    async def list_orders(self, **query: Any) -> OrderPage:
+        page = await super().list_orders(**query)
+        orders = [replace(order, update_time=order.update_time.replace(tzinfo=None)) for order in page.orders]
+        return page._replace(orders=orders)
 
 
 class CallsAMissingOrderUnavailable(InMemoryPlatform):

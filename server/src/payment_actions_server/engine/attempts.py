@@ -10,11 +10,12 @@ from payment_actions_server.domain.operation import Operation, Outcome
 from payment_actions_server.domain.payment import Payment, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
-from payment_actions_server.domain.text import in_words, keepable
+from payment_actions_server.domain.text import in_words
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.store import Store, gateway_payment
 from payment_actions_server.plugins import GatewayRequest, GatewayResult, NotExecuted, StateConflict
+from payment_actions_server.plugins.answers import reason_code_of, sound
 from payment_actions_server.storage import PaymentWork
 
 T = TypeVar("T")
@@ -46,12 +47,12 @@ class Attempts:
             Action.REFUND: store.gateway.refund,
         }
         try:
-            result = await self._bounded(store, call[operation.action](request))
+            result = sound(GatewayResult, await self._bounded(store, call[operation.action](request)))
         except StateConflict as conflict:
             return await self._reconcile(store, payment, operation, conflict, first=first), None
         except NotExecuted as refusal:
             state = OperationState.FAILED if first else OperationState.UNKNOWN
-            return Outcome(state, reason_code=refusal.reason_code, message=str(refusal)), refusal
+            return Outcome(state, reason_code=reason_code_of(refusal), message=str(refusal)), refusal
         except Exception as error:  # noqa: BLE001 - whatever it was, it does not prove that nothing happened
             return self._unknown(operation, error), None
         return await self._concluded(store, payment, operation, result), None
@@ -59,7 +60,8 @@ class Attempts:
     async def look_up(self, store: Store, payment: Payment, operation: Operation) -> Outcome | None:
         """Return what became of the operation's reference; None when the gateway shows no trace of it."""
         try:
-            result = await self._bounded(store, store.gateway.look_up(gateway_request(payment, operation)))
+            answer = await self._bounded(store, store.gateway.look_up(gateway_request(payment, operation)))
+            result = None if answer is None else sound(GatewayResult, answer)
         except StateConflict as conflict:
             return await self._judge_by_snapshot(store, payment, operation, conflict, first=False)
         except Exception as error:  # noqa: BLE001 - not knowing is what UNKNOWN says
@@ -114,8 +116,9 @@ class Attempts:
         """Return the gateway's truth.
 
         :raises NotExecuted: it could not be asked. Whatever else goes wrong is raised as it is.
+        :raises Unsound: it answered what is none.
         """
-        return keepable(await self._bounded(store, store.gateway.snapshot(gateway_payment(payment))))
+        return sound(Snapshot, await self._bounded(store, store.gateway.snapshot(gateway_payment(payment))))
 
     async def _reconcile(
         self, store: Store, payment: Payment, operation: Operation, conflict: StateConflict, *, first: bool
@@ -132,7 +135,7 @@ class Attempts:
         self, store: Store, payment: Payment, operation: Operation, conflict: StateConflict, *, first: bool
     ) -> Outcome:
         """The gateway refused because of the payment's state: follow its truth and end the operation by it."""
-        told = Outcome(OperationState.DECLINED, reason_code=conflict.reason_code, message=str(conflict))
+        told = Outcome(OperationState.DECLINED, reason_code=reason_code_of(conflict), message=str(conflict))
         try:
             verdict, snapshot, now_true = await self.look(store, payment, Cause(actor="gateway", details={}))
         except Exception as error:  # noqa: BLE001 - refused, but we cannot see why: ask again later

@@ -1,7 +1,7 @@
 """See new orders before anybody asks for them, and orders of which the store knows more than we do."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,13 +9,14 @@ import structlog
 
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
-from payment_actions_server.domain.text import in_words, keepable
+from payment_actions_server.domain.text import in_words
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.refresh import SCHEDULE, Refresh
 from payment_actions_server.engine.sight import Sight
 from payment_actions_server.engine.store import Store
 from payment_actions_server.engine.walk import OVERLAP, Walk
 from payment_actions_server.plugins import OrderPage, PlatformOrder
+from payment_actions_server.plugins.answers import Unsound, moment, sound, text
 from payment_actions_server.storage import KnownOrder
 
 log = structlog.get_logger(__name__)
@@ -78,7 +79,7 @@ class Discovery:
                 return False
             for order in await self._worth_a_look(store, page.orders):
                 if order.order_id not in walk.missed and not await self._seen(store, walk, order.order_id):
-                    walk.miss(order, self._context.clock.now())
+                    walk.miss(order.order_id, order.update_time, self._context.clock.now())
             walk.go_on(page.orders, page.next_page_token, read_time)
             if not walk.page_token:
                 break
@@ -89,7 +90,19 @@ class Discovery:
             page = await store.platform.list_orders(
                 changed_after=walk.since, page_token=walk.page_token, page_size=PAGE_SIZE
             )
-        return page._replace(orders=keepable(list(page.orders)))
+        page = sound(OrderPage, page)
+        return page._replace(orders=list(self._sound(store, walk, page.orders)))
+
+    def _sound(self, store: Store, walk: Walk, listed: Sequence[PlatformOrder]) -> Iterator[PlatformOrder]:
+        """One that cannot be read here hides no order that changed after it: it is missed, and read by itself later."""
+        for order in listed:
+            try:
+                yield sound(PlatformOrder, order)
+            except Unsound as unsound:
+                order_id = text(getattr(order, "order_id", ""))
+                log.warning("listed order makes no sense", store=store.store_id, order_id=order_id, error=str(unsound))
+                if order_id and order_id not in walk.missed:
+                    walk.miss(order_id, moment(getattr(order, "update_time", None)), self._context.clock.now())
 
     async def _worth_a_look(self, store: Store, orders: Sequence[PlatformOrder]) -> list[PlatformOrder]:
         ids = [order.order_id for order in orders]

@@ -9,13 +9,13 @@ import structlog
 
 from payment_actions_server.domain.errors import OrderNotFound
 from payment_actions_server.domain.payment import PaymentKey
-from payment_actions_server.domain.text import keepable
 from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.refresh import Refresh
 from payment_actions_server.engine.sight import Sight
 from payment_actions_server.plugins import Notification, NotificationKind
+from payment_actions_server.plugins.answers import sound
 from payment_actions_server.storage import PaymentWork
 
 FORGOTTEN_AT_ONCE: Final = 1000
@@ -44,7 +44,7 @@ class Notifications:
         """
         gateway = self._context.store(store_id).gateway
         async with asyncio.timeout(gateway.capabilities.call_seconds_max):
-            notification = keepable(await gateway.verify_notification(headers, body))
+            notification = sound(Notification, await gateway.verify_notification(headers, body))
         if notification.kind is NotificationKind.OTHER:
             return notification
         await self._make_known(store_id, notification)

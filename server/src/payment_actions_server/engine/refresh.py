@@ -11,6 +11,7 @@ from payment_actions_server.domain.errors import OrderNotFound, PaymentActionsEr
 from payment_actions_server.domain.event import INCIDENTAL, Event, EventType
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.status import PaymentStatus
+from payment_actions_server.domain.text import in_words
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
@@ -58,7 +59,8 @@ class Refresh:
         """Look, or share the look that is under way.
 
         :return: the events that the look appended, oldest first.
-        :raises OrderNotFound, PlatformUnavailable, GatewayUnavailable, GatewayThrottled: nothing was followed.
+        :raises OrderNotFound, PlatformUnavailable: nothing was followed.
+        :raises GatewayUnavailable, GatewayThrottled: no snapshot was followed; what was found out before that stands.
         """
         await self._sight.see(key)
         task = self._looking.get(key) or self._start(key, cause)
@@ -146,8 +148,12 @@ class Refresh:
         try:
             _, _, now_true = await self._attempts.look(store, payment, cause)
         except Exception as error:
-            log.warning("gateway could not be read", store=payment.store, order_id=payment.order_id, error=str(error))
-            raise unavailable(error, payment.store, payment.order_id) from error
+            log.warning(
+                "gateway could not be read", store=payment.store, order_id=payment.order_id, error=in_words(error)
+            )
+            # By now the order may have changed, and an operation have ended: the same look has recorded it then.
+            so_far = "Whatever was found out before stands"
+            raise unavailable(error, payment.store, payment.order_id, so_far=so_far) from error
         self._context.wake_store_updates(payment.store)
         return now_true
 

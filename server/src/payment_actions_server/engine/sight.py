@@ -19,13 +19,14 @@ from payment_actions_server.domain.payment import Payment, PaymentKey, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
-from payment_actions_server.domain.text import in_words, keepable
+from payment_actions_server.domain.text import in_words
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Ledger
 from payment_actions_server.engine.store import Store
 from payment_actions_server.plugins import NotExecuted, OrderMissing, PlatformOrder, Throttled
+from payment_actions_server.plugins.answers import pause_seconds_of, sound
 from payment_actions_server.storage import PaymentWork, Record, names_of
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,7 @@ class Sight:
         """
         try:
             async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
-                order = keepable(await store.platform.read_order(order_id))
+                order = sound(PlatformOrder, await store.platform.read_order(order_id))
         except OrderMissing:
             raise OrderNotFound(
                 f"Store {store.store_id} has no order {order_id!r}. Check the id: it is the platform's own, not the"
@@ -198,14 +199,20 @@ def _moved_before(seen: Payment, order: PlatformOrder) -> dict[str, str]:
     return moved
 
 
-def unavailable(error: Exception, store: str, order_id: str, **metadata: str) -> PaymentActionsError:
-    """Return the error that a caller is told when the gateway certainly did nothing."""
+def unavailable(
+    error: Exception, store: str, order_id: str, *, so_far: str = "Nothing happened", **metadata: str
+) -> PaymentActionsError:
+    """Return the error that a caller is told when the gateway certainly did nothing.
+
+    :param so_far: what became of the call until then, in words.
+    """
     metadata = {"store": store, "order_id": order_id, **metadata}
     if isinstance(error, Throttled):
+        pause_seconds = pause_seconds_of(error)
         return GatewayThrottled(
-            f"The gateway's quota is used up. Nothing happened; try again in {error.retry_after_seconds:g} s.",
-            retry_after_seconds=error.retry_after_seconds,
+            f"The gateway's quota is used up. {so_far}; try again in {pause_seconds:g} s.",
+            retry_after_seconds=pause_seconds,
             **metadata,
         )
     why = f" ({error})" if isinstance(error, NotExecuted) else ""
-    return GatewayUnavailable(f"The gateway could not be asked{why}. Nothing happened; try again later.", **metadata)
+    return GatewayUnavailable(f"The gateway could not be asked{why}. {so_far}; try again later.", **metadata)

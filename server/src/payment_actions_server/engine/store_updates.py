@@ -15,6 +15,7 @@ from payment_actions_server.domain.text import in_words, keepable
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.plugins import StatusApplied, StatusUpdate
+from payment_actions_server.plugins.answers import sound
 from payment_actions_server.storage import PaymentWork
 
 log = structlog.get_logger(__name__)
@@ -90,7 +91,7 @@ class StoreUpdates:
         key, store = payment.key, self._context.store(claimed.store)
         try:
             async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
-                applied = keepable(await store.platform.apply_status(_update(payment)))
+                applied = sound(StatusApplied, await store.platform.apply_status(_update(payment)))
         except Exception as error:  # noqa: BLE001 - whatever it was, the write is idempotent: try again
             problem = keepable(in_words(error))
             await self._context.storage.change(key, lambda work: self._put_off(work, claimed, problem))

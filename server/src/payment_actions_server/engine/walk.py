@@ -67,9 +67,9 @@ class Walk:
             self.page_token = ""
         self.stumbled = True
 
-    def miss(self, order: PlatformOrder, now: datetime) -> None:
+    def miss(self, order_id: str, update_time: datetime | None, now: datetime) -> None:
         """Take note of an order that could not be seen."""
-        self.missed[order.order_id] = Missed(order.update_time or self.until, now)
+        self.missed[order_id] = Missed(update_time or self.until, now)
 
     def miss_again(self, order_id: str, now: datetime) -> bool:
         """Take note of a try that failed: others come first now. Tell whether the order is given up."""

@@ -134,10 +134,14 @@ class Boundary:
         """Return what the caller is told of ``error``; None when the caller has gone.
 
         What is no `PaymentActionsError` is a mistake of ours: it is logged in full, and the caller gets the id to find
-        it by. So is a cancellation that nobody asked of this call: grpc would leave the caller without an answer.
+        it by. So is one that no status can tell, and a cancellation that nobody asked of this call: either would leave
+        the caller without an answer.
         """
         if isinstance(error, PaymentActionsError):
-            return errors.to_status(error)
+            try:
+                return errors.to_status(error)
+            except Exception as untold:  # noqa: BLE001 - whatever is in it that cannot be told: the caller is waiting
+                return self._incident(untold, method)
         task = asyncio.current_task()
         if isinstance(error, grpc.aio.InternalError) or (task is not None and task.cancelling()):
             return None
@@ -146,6 +150,9 @@ class Boundary:
         if isinstance(error, StorageUnavailable):
             self._log.error("storage unavailable", method=method, error=str(error))
             return errors.storage_unavailable()
+        return self._incident(error, method)
+
+    def _incident(self, error: BaseException, method: str) -> status_pb2.Status:
         incident_id = secrets.token_hex(8)
         self._log.error("incident", incident_id=incident_id, method=method, exc_info=error)
         return errors.internal(incident_id)

@@ -6,7 +6,7 @@ Needs pytest, which the extra ``conformance`` brings.
 import pytest
 
 # Before the modules with the assertions are imported, so that an adapter author sees what was compared.
-pytest.register_assert_rewrite(f"{__name__}.gateway", f"{__name__}.platform")
+pytest.register_assert_rewrite(f"{__name__}.answers", f"{__name__}.gateway", f"{__name__}.platform")
 
 from payment_actions_server.plugins.conformance.gateway import GatewayConformance  # noqa: E402 - see above
 from payment_actions_server.plugins.conformance.harness import (  # noqa: E402

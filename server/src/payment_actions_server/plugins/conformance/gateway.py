@@ -12,13 +12,17 @@ import pytest
 from payment_actions_server.domain.operation import reference_of
 from payment_actions_server.domain.snapshot import GatewayReference, Snapshot
 from payment_actions_server.domain.status import Action, PaymentStatus
+from payment_actions_server.plugins.answers import PAUSE_SECONDS_MAX
+from payment_actions_server.plugins.conformance.answers import as_it_is
 from payment_actions_server.plugins.conformance.harness import WHOLE_AMOUNTS, GatewayHarness
 from payment_actions_server.plugins.errors import NotExecuted, NotificationRefused, StateConflict, Throttled
 from payment_actions_server.plugins.gateway import (
     ActionCapability,
+    GatewayCapabilities,
     GatewayPayment,
     GatewayRequest,
     GatewayResult,
+    Notification,
     NotificationKind,
     ResultState,
 )
@@ -66,9 +70,7 @@ class GatewayConformance:
 
     async def test_capabilities_are_sane_and_never_change(self, harness: GatewayHarness) -> None:
         """The engine reads the capabilities once and trusts them for ever."""
-        capabilities = harness.gateway.capabilities
-        assert capabilities.account
-        assert capabilities.credentials_fingerprint
+        capabilities = as_it_is(GatewayCapabilities, harness.gateway.capabilities)
         assert 0 < capabilities.call_seconds_max <= 60
         assert all(capabilities.of(action).idempotency_window >= timedelta(0) for action in MOVING)
         assert not capabilities.void.partial, "a void always gives up all that is left"
@@ -150,7 +152,7 @@ class GatewayConformance:
             assert len(_moved(harness, request)) == 1
             return
         assert isinstance(answer, Throttled), repr(answer)
-        assert answer.retry_after_seconds > 0
+        assert 0 < answer.retry_after_seconds <= PAUSE_SECONDS_MAX
         assert _moved(harness, request) == []
         await _assert_repeat_acts(harness, request)
 
@@ -288,11 +290,11 @@ class GatewayConformance:
         request = await _ready(harness, action)
         await _finish(harness, request, await _call(harness, request))
         delivery = await harness.notification_about(request.payment)
-        first, again = [await harness.gateway.verify_notification(delivery.headers, delivery.body) for _ in range(2)]
+        verified = [await harness.gateway.verify_notification(delivery.headers, delivery.body) for _ in range(2)]
+        first, again = [as_it_is(Notification, notification) for notification in verified]
         snapshot = await _snapshot(harness, request.payment)
         known = {request.reference} | {value for _, value in request.payment.references + snapshot.references}
         assert first == again
-        assert first.message_id
         assert first.kind is NotificationKind.CHANGE
         assert known & set(first.identifiers) or first.order_id == request.payment.order_id
 
@@ -372,6 +374,10 @@ def _new_reference() -> str:
 
 
 async def _call(harness: GatewayHarness, request: GatewayRequest) -> GatewayResult:
+    return as_it_is(GatewayResult, await _send(harness, request))
+
+
+async def _send(harness: GatewayHarness, request: GatewayRequest) -> GatewayResult:
     """Send ``request``; it must be answered within the time that the adapter declares."""
     calls: dict[Action, Callable[[GatewayRequest], Awaitable[GatewayResult]]] = {
         Action.CAPTURE: harness.gateway.capture,
@@ -389,10 +395,14 @@ async def _call(harness: GatewayHarness, request: GatewayRequest) -> GatewayResu
 
 
 async def _attempt(harness: GatewayHarness, request: GatewayRequest) -> GatewayResult | Exception:
+    answer: GatewayResult | Exception
     try:
-        return await _call(harness, request)
+        answer = await _send(harness, request)
     except Exception as error:  # noqa: BLE001 - an adapter may raise anything; the test judges what
-        return error
+        answer = error
+    if isinstance(answer, (NotExecuted, StateConflict)):
+        assert isinstance(answer.reason_code, str), repr(answer.reason_code)
+    return answer if isinstance(answer, Exception) else as_it_is(GatewayResult, answer)
 
 
 async def _finish(harness: GatewayHarness, request: GatewayRequest, result: GatewayResult) -> GatewayResult:
@@ -408,7 +418,7 @@ async def _found_out(harness: GatewayHarness, request: GatewayRequest) -> Gatewa
     if _capability(harness, request.action).lookup:
         found = await harness.gateway.look_up(request)
         assert found is not None, f"{request.reference} happened and cannot be looked up"
-        return found
+        return as_it_is(GatewayResult, found)
     snapshot = await _snapshot(harness, request.payment)
     done = _done_minor(snapshot, request) >= request.amount_minor
     return GatewayResult(state=ResultState.SUCCEEDED if done else ResultState.DECLINED, message="by the snapshot")
@@ -426,7 +436,7 @@ async def _assert_repeat_acts(harness: GatewayHarness, request: GatewayRequest) 
 
 
 async def _snapshot(harness: GatewayHarness, payment: GatewayPayment) -> Snapshot:
-    snapshot = await harness.gateway.snapshot(payment)
+    snapshot = as_it_is(Snapshot, await harness.gateway.snapshot(payment))
     assert snapshot.problem() is None
     return snapshot
 

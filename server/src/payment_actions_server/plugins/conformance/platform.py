@@ -7,9 +7,10 @@ from typing import Final
 import pytest
 
 from payment_actions_server.domain.status import PaymentStatus
+from payment_actions_server.plugins.conformance.answers import as_it_is
 from payment_actions_server.plugins.conformance.harness import WHOLE_AMOUNTS, PlatformHarness
 from payment_actions_server.plugins.errors import AdapterError, OrderMissing, Unavailable
-from payment_actions_server.plugins.platform import PlatformKind, PlatformOrder, StatusApplied, StatusUpdate
+from payment_actions_server.plugins.platform import OrderPage, PlatformKind, PlatformOrder, StatusApplied, StatusUpdate
 
 UNKNOWN_ORDER_IDS: Final = ("999999999", "no-such-order", "../../admin", "1 OR 1=1", "ä/?&#%00")
 PAGES_MAX: Final = 1_000
@@ -63,7 +64,7 @@ class PlatformConformance:
             return  # Orders cannot have it here.
         whole = WHOLE_AMOUNTS[currency_code]
         for total_minor in (whole, 1, 999_999, 10_000_000):
-            order = await harness.platform.read_order(await harness.order(_S.AUTHORIZED, total_minor, currency_code))
+            order = await _read(harness, await harness.order(_S.AUTHORIZED, total_minor, currency_code))
             assert (order.total_minor, order.currency_code) == (total_minor, currency_code)
 
     @pytest.mark.parametrize("status", [_S.PENDING, _S.AUTHORIZED])
@@ -72,7 +73,7 @@ class PlatformConformance:
     ) -> None:
         """Id, number, method and both words of the status are there; reading writes nothing."""
         order_id = await harness.order(status, _usual_total(harness), harness.currency_codes[0])
-        order = await harness.platform.read_order(order_id)
+        order = await _read(harness, order_id)
         assert (order.order_id, order.status) == (order_id, status)
         assert order.order_number
         assert order.method_code or order.method_name
@@ -141,10 +142,10 @@ class PlatformConformance:
     async def test_written_status_is_read_back(self, harness: PlatformHarness) -> None:
         """A captured order reads as captured, a refunded one as refunded, an amount is never touched."""
         order_id = await _place_one(harness, PaymentStatus.AUTHORIZED)
-        before = await harness.platform.read_order(order_id)
+        before = await _read(harness, order_id)
         for status in (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED):
             applied = await _apply(harness, order_id, status)
-            order = await harness.platform.read_order(order_id)
+            order = await _read(harness, order_id)
             assert (order.status, order.platform_status) == (status, applied.platform_status)
             assert applied.written
             assert (order.total_minor, order.order_number) == (before.total_minor, before.order_number)
@@ -222,18 +223,22 @@ async def _list(harness: PlatformHarness, changed_after: datetime | None, page_s
     token = ""
     for _ in range(PAGES_MAX):
         page = await harness.platform.list_orders(changed_after=changed_after, page_token=token, page_size=page_size)
+        page = as_it_is(OrderPage, page)
         assert len(page.orders) <= page_size
-        listed += page.orders
+        listed += [as_it_is(PlatformOrder, order) for order in page.orders]
         token = page.next_page_token
         if not token:
             return listed
     pytest.fail(f"no last page among {PAGES_MAX}")
 
 
+async def _read(harness: PlatformHarness, order_id: str) -> PlatformOrder:
+    return as_it_is(PlatformOrder, await harness.platform.read_order(order_id))
+
+
 async def _apply(harness: PlatformHarness, order_id: str, status: PaymentStatus) -> StatusApplied:
-    return await harness.platform.apply_status(
-        _update(order_id, status, _usual_total(harness), harness.currency_codes[0])
-    )
+    update = _update(order_id, status, _usual_total(harness), harness.currency_codes[0])
+    return as_it_is(StatusApplied, await harness.platform.apply_status(update))
 
 
 async def _assert_untouched_by(harness: PlatformHarness, order_id: str, status: PaymentStatus) -> None:

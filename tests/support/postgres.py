@@ -162,6 +162,23 @@ class Postgres(PostgresServer):
             self.stop(mode)
         self.start()
 
+    def fail_over(self) -> "Postgres":
+        """Become a standby; return the new primary, which has all that this one had. Call from the main thread."""
+        self.stop()
+        assert self._folder is not None
+        successor = Postgres()
+        successor._settings, successor._template = self._settings, self._template
+        successor._make_folder()
+        assert successor._folder is not None
+        shutil.copytree(self._folder / "data", successor._folder / "data")
+        (self._folder / "data" / "standby.signal").touch()
+        if user := _other_user():
+            for path in (*successor._folder.rglob("*"), self._folder / "data" / "standby.signal"):
+                os.chown(path, user.pw_uid, user.pw_gid)
+        self.start()
+        successor.start()
+        return successor
+
     def close(self) -> None:
         """Stop it and remove its data."""
         self.stop("immediate")
@@ -169,12 +186,16 @@ class Postgres(PostgresServer):
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
-    def _initialize(self) -> None:
+    def _make_folder(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="payment-actions-postgres-"))
         if user := _other_user():
             os.chown(self._folder, user.pw_uid, user.pw_gid)
         with (self._folder / "log").open("ab"):
             pass  # Ours, whoever the server runs as.
+
+    def _initialize(self) -> None:
+        self._make_folder()
+        assert self._folder is not None
         made = subprocess.run(
             [
                 *(_programs() / "initdb", "--pgdata", self._folder / "data", "--username", USER),

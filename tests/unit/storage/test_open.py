@@ -25,6 +25,7 @@ def test_folder_that_is_not_there_is_refused_for_it_may_be_mistyped(tmp_path):
         ("postgresql://ann:sesame@db:5432/", "names no database"),
         ("postgresql://ann:ses/ame@db:5432/payments", "password not %-encoded"),
         ("postgresql://ann:sesame@db:port/payments", "cannot be read"),
+        ("postgresql://ann:sesame@db1:5432,db2:port/payments", "cannot be read"),
         ("mysql://ann:sesame@db/payments", "'mysql' is no kind of database"),
         ("ann:sesame@db/payments", "is no kind of database"),
         ("sesame", "is no kind of database"),
@@ -39,6 +40,14 @@ def test_refused_address_is_explained_without_its_password(url, says):
     assert error.value.__suppress_context__ or error.value.__context__ is None
 
 
-@pytest.mark.parametrize("url", ["postgresql://ann:sesame@db/payments", "postgres://db/payments?sslmode=require"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:sesame@db/payments",
+        "postgres://db/payments?sslmode=require",
+        "postgresql://ann:sesame@db1:5432,[::1]:5433,db3/payments",
+        "postgresql:///payments?host=/run/postgresql",
+    ],
+)
 def test_nothing_is_opened_before_its_start(url):
     assert "sesame" not in repr(open_storage(url))

@@ -3,9 +3,11 @@
 import asyncio
 from itertools import count
 from time import monotonic
+from urllib.parse import urlsplit
 
 import pytest
 from msgspec.structs import replace
+from support.databases import PostgresDatabase
 from support.records import KEY, NOW, SECOND, all_events, begin, counting, history, intent, see, seeing
 
 from payment_actions_server.domain.operation import Outcome
@@ -271,3 +273,15 @@ async def test_counter_of_events_is_the_last_thing_that_a_group_locks(one, postg
         await other.execute("SELECT 1 FROM event_counter FOR UPDATE NOWAIT; COMMIT")
         await group
     assert (await one.record(last)).payment.refreshes == 7
+
+
+@pytest.mark.parametrize("isolation", ["serializable", "repeatable read"])
+async def test_replicas_that_start_at_once_migrate_once_whatever_the_default_isolation(
+    empty_postgres_url, opened, isolation
+):
+    database = PostgresDatabase(empty_postgres_url)
+    name = urlsplit(empty_postgres_url).path[1:]
+    await database.run(f"""ALTER DATABASE "{name}" SET default_transaction_isolation = '{isolation}'""")
+    storages = await asyncio.gather(*(opened(database) for _ in range(4)))
+    await see(storages[0])
+    assert await database.run("SELECT id, last_sequence FROM event_counter") == [(1, 1)]

@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from payment_actions_server.storage._interface import Storage
+from payment_actions_server.storage.postgres_address import name_of
 from payment_actions_server.storage.sqlite import SqliteStorage
 
 _SQLITE = "sqlite:///"
@@ -14,7 +15,7 @@ def open_storage(url: str) -> Storage:
     """Return the storage that ``url`` names; nothing is opened before its ``start``.
 
     :param url: ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db`` or
-        ``postgresql://user:password@host:port/database``.
+        ``postgresql://user:password@host:port/database``, which may name several hosts.
     :raises ValueError: no such kind of database, or no such folder. The message shows no password.
     """
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
@@ -38,11 +39,10 @@ def open_storage(url: str) -> Storage:
 
 def _expect_sound(url: str) -> None:
     try:
-        parts = urlsplit(url)
-        _ = parts.port
+        name_of(url)
     except ValueError:
         raise ValueError(
             "the PostgreSQL address cannot be read; is a character in the password not %-encoded?"
         ) from None
-    if not parts.path.strip("/"):
+    if not urlsplit(url).path.strip("/"):
         raise ValueError("the PostgreSQL address names no database; end it with /database")

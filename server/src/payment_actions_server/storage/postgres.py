@@ -13,10 +13,11 @@ disk, and whole groups share it.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
+from itertools import count
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg
 import structlog
@@ -29,7 +30,9 @@ from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.storage._interface import Body, RuleBroken, StorageUnavailable
 from payment_actions_server.storage.gathering import gathered
 from payment_actions_server.storage.migrate import upgrade
+from payment_actions_server.storage.postgres_address import each_host, name_of
 from payment_actions_server.storage.postgres_sql import (
+    CONFIRM,
     LAST_SEQUENCE,
     LOAD,
     WRITE,
@@ -84,10 +87,13 @@ _TRANSIENT: Final = (
     asyncpg.InsufficientResourcesError,  # too many connections
     asyncpg.ReadOnlySQLTransactionError,  # it is no primary any more: connect anew
     asyncpg.InterfaceError,  # the connection was closed
-    asyncpg.InternalClientError,
+    asyncpg.InternalClientError,  # such as: no primary there
     OSError,
     TimeoutError,
 )
+
+# Of these it is known: nothing holds.
+_UNDONE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 # By one of the database's rules, or as a value that it cannot hold.
 _REFUSED: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
@@ -96,12 +102,12 @@ _REFUSED: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 class PostgresStorage(Queries):
     """A `Storage` in a PostgreSQL database.
 
-    :param url: ``postgresql://user:password@host:port/database``, with libpq's parameters.
+    :param url: ``postgresql://user:password@host:port/database``, with libpq's parameters; of several hosts
+        (``host:port,host:port``), the primary is used.
     """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._name = f"{parts.hostname or ''}:{parts.port or 5432}{parts.path}"  # For messages: without the password.
+        self._name = name_of(url)  # For messages: without the password.
         self._url = url
         self._changing = [_Line(url, _BY_KEY) for _ in range(WRITERS)]
         self._busy: set[PaymentKey] = set()  # In a group that is under way.
@@ -131,11 +137,12 @@ class PostgresStorage(Queries):
         # SQLAlchemy asks the server for nothing but what Alembic needs; the service's own statements go to the driver.
         engine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=lambda: asyncpg.connect(self._url, timeout=CONNECT_SECONDS_MAX),
+            async_creator=lambda: _connect(self._url),
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
         )
-        begin = f"BEGIN; SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"  # A second replica waits here.
+        # A second replica waits for the lock, and then must see what the first one did meanwhile.
+        begin = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"
         try:
             async with engine.connect() as connection:
                 await connection.run_sync(lambda sync: upgrade(sync, begin=begin))
@@ -189,7 +196,16 @@ class PostgresStorage(Queries):
 
     async def _execute(self, sql: str, *arguments: Any) -> int:
         self._expect_open()
-        done = await self._retried(lambda: self._asking.use(lambda connection: connection.execute(sql, *arguments)))
+        tries = count()
+
+        async def write() -> str:
+            again = next(tries) > 0
+            done: str = await self._asking.use(lambda connection: connection.execute(sql, *arguments))
+            if again:  # It may have found its own work, which no standby has yet.
+                await self._asking.fetch(CONFIRM)
+            return done
+
+        done = await self._retried(write)
         return int(done.rpartition(" ")[2])
 
     def _any_of(self, placeholder: str) -> str:
@@ -249,7 +265,7 @@ class PostgresStorage(Queries):
                 continue
             keys = [change.key for change in group]
             self._busy.update(keys)
-            await self._change_group(group, line)
+            await self._change_group(group, line, _Trial())
             self._busy.difference_update(keys)
             self._arrived.set()
 
@@ -266,17 +282,21 @@ class PostgresStorage(Queries):
         self._changes.extendleft(reversed(later))
         return sorted(group.values(), key=lambda change: change.key)  # Locked in one order by all replicas.
 
-    async def _change_group(self, group: list["_Change"], line: "_Line") -> None:
-        deadline, wait = monotonic() + RETRY_SECONDS_MAX, RETRY_SECONDS
+    async def _change_group(self, group: list["_Change"], line: "_Line", trial: "_Trial") -> None:
+        wait = RETRY_SECONDS
         while group:
+            if monotonic() > trial.deadline:
+                _settle_all(group, StorageUnavailable(f"{self._name}: {trial.problem}"))
+                return
             try:
-                lost = await self._try_group(group, line)
+                lost = await self._try_group(group, line, trial)
             except _REFUSED as refusal:
-                await self._after_refusal(group, line, refusal)
+                await self._after_refusal(group, line, trial, refusal)
                 return
             except _TRANSIENT as error:
                 log.warning("database tried again", database=self._name, error=f"{type(error).__name__}: {error}")
-                lost, problem = group, f"{self._name}: {type(error).__name__}"
+                lost, trial.problem = group, type(error).__name__
+                trial.doubtful = trial.doubtful or not isinstance(error, _UNDONE)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, RETRY_SECONDS_LONGEST)
             except Exception as error:
@@ -284,27 +304,29 @@ class PostgresStorage(Queries):
                 _settle_all(group, StorageUnavailable(f"{self._name}: {error}"))
                 return
             else:
-                problem = f"{self._name}: others changed the same payment again and again"
+                trial.problem = "others changed the same payment again and again"
             group = [change for change in lost if not change.future.done()]
-            if group and monotonic() > deadline:
-                _settle_all(group, StorageUnavailable(problem))
-                return
 
-    async def _after_refusal(self, group: list["_Change"], line: "_Line", refusal: Exception) -> None:
+    async def _after_refusal(self, group: list["_Change"], line: "_Line", trial: "_Trial", refusal: Exception) -> None:
         """The database refused what one of a group wrote: let each stand for itself, and see what others did."""
+        trial.problem = str(refusal)
         if len(group) > 1:
             for change in group:
-                await self._change_group([change], line)
+                await self._change_group([change], line, trial)
             return
         (change,) = group
         if change.refusals >= REFUSALS_MAX:
             _settle_all(group, RuleBroken(str(refusal)))
             return
-        await self._change_group([change._replace(refusals=change.refusals + 1)], line)
+        await self._change_group([change._replace(refusals=change.refusals + 1)], line, trial)
 
-    async def _try_group(self, group: list["_Change"], line: "_Line") -> list["_Change"]:
+    async def _try_group(self, group: list["_Change"], line: "_Line", trial: "_Trial") -> list["_Change"]:
         """Load, run, write; return those whose payment somebody else changed meanwhile."""
         records = await _load(line, group)
+        if trial.doubtful:
+            # What was read may be the work of an earlier try that no standby has yet; and a body that finds its work
+            # done is answered without a commit of its own.
+            await line.fetch(CONFIRM)
         written: list[tuple[_Change, PaymentWork, Any]] = []
         for change, record in zip(group, records, strict=True):
             work = PaymentWork(change.key, record)
@@ -371,6 +393,15 @@ class _Change(NamedTuple):
     refusals: int = 0
 
 
+class _Trial:
+    """How long a group is tried, together and each alone, and what is known of the tries so far."""
+
+    def __init__(self) -> None:
+        self.deadline = monotonic() + RETRY_SECONDS_MAX
+        self.doubtful = False  #: A try may have been committed without our hearing of it.
+        self.problem = ""
+
+
 def _settle(future: "asyncio.Future[Any]", value: Any) -> None:
     if not future.done():  # Else the caller went away meanwhile; what it asked for holds all the same.
         future.set_result(value)
@@ -401,17 +432,16 @@ class _Line:
         async with self._turn:
             connection = self._connection
             if connection is None or connection.is_closed():
-                connection = self._connection = await self._connect()
+                connection = self._connection = await self._made()
             try:
                 return await work(connection)
             except (asyncpg.InterfaceError, asyncpg.ReadOnlySQLTransactionError, OSError, TimeoutError):
                 connection.terminate()
                 raise
 
-    async def _connect(self) -> Connection:
-        connection = await asyncpg.connect(
+    async def _made(self) -> Connection:
+        connection = await _connect(
             self._url,
-            timeout=CONNECT_SECONDS_MAX,
             command_timeout=CALL_SECONDS_MAX,
             server_settings=self._settings,
             statement_cache_size=256,
@@ -424,6 +454,20 @@ class _Line:
         """Close the connection."""
         if self._connection is not None:
             self._connection.terminate()
+
+
+async def _connect(url: str, **settings: Any) -> Connection:
+    """Connect to the primary.
+
+    A name may still lead to the old primary after a failover. There reads would be answered, with what was so once, for
+    as long as the connection lasts. Several hosts are tried one after the other, for each has its own time to answer.
+    """
+    connect = partial(asyncpg.connect, timeout=CONNECT_SECONDS_MAX, target_session_attrs="primary", **settings)
+    *others, last = each_host(url)
+    for host in others:
+        with suppress(*_TRANSIENT):
+            return await connect(host)
+    return await connect(last)
 
 
 async def _load(line: _Line, group: Sequence[_Read | _Change]) -> list[Record]:

@@ -22,6 +22,10 @@ from payment_actions_server.storage.work import PaymentWork, Record
 
 LAST_SEQUENCE: Final = "SELECT last_sequence FROM event_counter WHERE id = 1"
 
+# Changes nothing; but its commit waits for the disk and the synchronous standbys, and so for all that was visible
+# before it: that stands earlier in the log.
+CONFIRM: Final = "UPDATE event_counter SET last_sequence = last_sequence WHERE id = 1"
+
 _STORE_AT: Final = OPERATION.index("store")
 LOAD: Final = f"""
     SELECT {RECORD}, {columns(OPERATION, "a")}, {columns(OPERATION, "b")}

@@ -129,6 +129,8 @@ def test_operation_ids(operation_id, holds):
         ({"statuses": [1, 9]}, []),
         ({"statuses": [1, 0]}, ["statuses"]),
         ({"statuses": [10]}, ["statuses"]),
+        ({"statuses": [1] * 100}, []),
+        ({"statuses": [1] * 101}, ["statuses"]),
         ({"authorization_expire_before": Timestamp()}, []),
         ({"authorization_expire_before": Timestamp(nanos=-1)}, ["authorization_expire_before"]),
         ({"authorization_expire_before": Timestamp(seconds=2**40)}, ["authorization_expire_before"]),
@@ -180,7 +182,13 @@ def test_a_reason_is_neither_empty_nor_endless():
 
 
 @pytest.mark.parametrize(
-    ("fields", "wrong"), [({"after_sequence": -1}, ["after_sequence"]), ({"stores": ["A"]}, ["stores"])]
+    ("fields", "wrong"),
+    [
+        ({"after_sequence": -1}, ["after_sequence"]),
+        ({"stores": ["A"]}, ["stores"]),
+        ({"stores": ["a"] * 1000}, []),
+        ({"stores": ["a"] * 1001}, ["stores"]),
+    ],
 )
 def test_watch_rules(fields, wrong):
     assert broken(pb.WatchEventsRequest(**fields)) == wrong

@@ -4,6 +4,7 @@ connectrpc speaks the protocols; what answers are the very handlers of the gRPC 
 """
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
@@ -19,13 +20,20 @@ from google.rpc import status_pb2
 from protobuf.wkt import Any as AnyMessage
 from starlette.types import Message, Receive
 
+from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.transport.boundary import STATUS_KEY
+from payment_actions_server.transport.errors import InvalidFields, Violation, to_status
 from payment_actions_server.transport.grpc_server import REQUEST_BYTES_MAX
-from payment_actions_server.transport.validation import SERVICE
+from payment_actions_server.transport.validation import ITEMS_MAX, RULES, SERVICE
 
 PATH: Final = f"/{SERVICE.full_name}"
 REQUEST_SECONDS_MAX: Final = 30.0
 """How long a request may take to come in. Its answer, and a watch, may take as long as they do."""
+
+SMALL_BYTES_MAX: Final = 256 * 1024
+"""What a request of one order, or of a list, may have. Reading JSON holds up everybody else: a second for some MiB."""
+
+_LARGE: Final = "/RunActions"  #: The end of the path of the one call whose requests may be larger.
 
 Handlers = Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
 
@@ -38,27 +46,60 @@ CODES: Final[Mapping[grpc.StatusCode, Code]] = {
 
 _ACCEPT_PACKED: Final = frozenset({b"accept-encoding", b"connect-accept-encoding", b"grpc-accept-encoding"})
 
-# Unknown fields are refused: a misspelt "amount" would mean the whole.
-_CODECS: Final = (google_protobuf_binary_codec(), google_protobuf_json_codec(ignore_unknown_fields=False))
 
-
-class ConnectApplication(ConnectASGIApplication[Handlers]):
+class ConnectApplication:
     """Serves the handlers of the gRPC port. An ASGI application."""
 
-    path = PATH
-
     def __init__(self, handlers: Handlers) -> None:
-        super().__init__(
-            service=handlers,
-            endpoints=_endpoints,
-            read_max_bytes=REQUEST_BYTES_MAX,
-            codecs=_CODECS,
-        )
+        self._small = _Application(handlers, SMALL_BYTES_MAX)
+        self._large = _Application(handlers, REQUEST_BYTES_MAX)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one call. Packed requests are taken; packing an answer would hold up everybody else's."""
         headers = [(name, _readable(value)) for name, value in scope["headers"] if name not in _ACCEPT_PACKED]
-        await super().__call__({**scope, "headers": headers}, _in_time(receive), send)
+        answer = self._large if scope["path"].endswith(_LARGE) else self._small
+        await answer({**scope, "headers": headers}, _in_time(receive), send)
+
+
+class _Application(ConnectASGIApplication[Handlers]):
+    path = PATH
+
+    def __init__(self, handlers: Handlers, bytes_max: int) -> None:
+        super().__init__(service=handlers, endpoints=_endpoints, read_max_bytes=bytes_max, codecs=_CODECS)
+
+
+class _Json:
+    """protobuf's JSON, but that a run of far too many items is refused before each of them becomes a message."""
+
+    def __init__(self) -> None:
+        # Unknown fields are refused: a misspelt "amount" would mean the whole.
+        self._codec: Any = google_protobuf_json_codec(ignore_unknown_fields=False)
+        self.name, self.encode = self._codec.name, self._codec.encode
+
+    def decode(self, data: bytes | bytearray, message_class: Any) -> Any:
+        """Return the message.
+
+        :raises ConnectError: too many items.
+        :raises Exception: it is none; the library tells so.
+        """
+        if message_class is pb.RunActionsRequest and _items(data) > ITEMS_MAX:
+            status = to_status(InvalidFields([Violation("items", RULES["items"].says)]))
+            raise _error(grpc.StatusCode.INVALID_ARGUMENT, status.message, status)
+        return self._codec.decode(data, message_class)
+
+
+def _items(data: bytes | bytearray) -> int:
+    """Return how many items a run has; 0 where there can only be few, or the codec has something to say about it."""
+    if data.count(b"{") <= 2 * ITEMS_MAX:  # An item has one, and one for its amount.
+        return 0
+    try:
+        items = json.loads(data)["items"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return 0
+    return len(items) if isinstance(items, list) else 0
+
+
+_CODECS: Final[tuple[Any, ...]] = (google_protobuf_binary_codec(), _Json())
 
 
 def _in_time(receive: Receive) -> Receive:
@@ -132,9 +173,12 @@ class _Context:
 
         :raises ConnectError: always.
         """
-        status = status_pb2.Status.FromString(dict(metadata)[STATUS_KEY])
-        details = [ErrorDetail(AnyMessage(type_url=one.type_url, value=one.value)) for one in status.details]
-        raise ConnectError(CODES[code], message, details)
+        raise _error(code, message, status_pb2.Status.FromString(dict(metadata)[STATUS_KEY]))
+
+
+def _error(code: grpc.StatusCode, message: str, status: status_pb2.Status) -> ConnectError:
+    details = [ErrorDetail(AnyMessage(type_url=one.type_url, value=one.value)) for one in status.details]
+    return ConnectError(CODES[code], message, details)
 
 
 class _StreamContext(_Context):

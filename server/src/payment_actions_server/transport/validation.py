@@ -22,6 +22,8 @@ from payment_actions_server.transport.errors import InvalidFields, Violation
 
 SERVICE: Final = pb.DESCRIPTOR.services_by_name["PaymentActions"]
 ITEMS_MAX: Final = 10_000
+STORES_MAX: Final = 1000
+STATUSES_MAX: Final = 100
 
 
 class Rule(NamedTuple):
@@ -73,10 +75,14 @@ RULES: Final[Mapping[str, Rule]] = {
     "payment_method": Rule(
         "at most 128 characters, none of them NUL", lambda text: len(text) <= 128 and "\0" not in text
     ),
-    "stores": Rule(f"store ids of {_STORE.says}", lambda stores: all(map(_STORE.holds, stores))),
+    # Lengths are looked at first: whoever walks millions of values holds up everybody else.
+    "stores": Rule(
+        f"at most {STORES_MAX} store ids of {_STORE.says}",
+        lambda stores: len(stores) <= STORES_MAX and all(map(_STORE.holds, stores)),
+    ),
     "statuses": Rule(
-        "payment statuses of the contract, none of them UNSPECIFIED",
-        lambda statuses: all(map(_one_of(*pb.PaymentStatus.values()[1:]), statuses)),
+        f"at most {STATUSES_MAX} payment statuses of the contract, none of them UNSPECIFIED",
+        lambda statuses: len(statuses) <= STATUSES_MAX and all(map(_one_of(*pb.PaymentStatus.values()[1:]), statuses)),
     ),
     "action": Rule("CAPTURE, VOID, REFUND or REFRESH", _one_of(*pb.Action.values()[1:])),
     "state": Rule("OPERATION_STATE_SUCCEEDED or OPERATION_STATE_FAILED", _one_of(*_SETTLED)),

@@ -5,10 +5,10 @@ import gc
 import os
 import random
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
 import structlog
 
@@ -20,18 +20,22 @@ from payment_actions_server.domain.event import Event
 from payment_actions_server.engine import Clock, Engine, EnginePolicy, Store, SystemClock
 from payment_actions_server.event_loop import new_event_loop
 from payment_actions_server.plugins import (
+    GatewayCapabilities,
     PaymentGateway,
     PlatformKind,
     ReviewRequest,
     SettingsError,
     StorePlatform,
 )
+from payment_actions_server.plugins.answers import Unsound, sound
 from payment_actions_server.plugins.loader import Plugins, load_plugins
 from payment_actions_server.storage import Storage, open_storage
 from payment_actions_server.transport.grpc_server import GrpcServer
 from payment_actions_server.transport.http import HttpApplication, HttpServer
 from payment_actions_server.transport.metrics import Metrics
 from payment_actions_server.transport.origins import Origins
+
+T = TypeVar("T")
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -49,6 +53,7 @@ class Opened(NamedTuple):
     """What became of the configured stores."""
 
     stores: dict[str, Store]
+    capabilities: dict[str, GatewayCapabilities]  #: Of each of these stores.
     unavailable: dict[str, PaymentActionsError]  #: Configured rightly, but a plugin that they need is broken.
     problems: list[Problem]  #: Mistakes in the configuration.
 
@@ -66,12 +71,19 @@ def open_stores(config: Config, plugins: Plugins) -> tuple[dict[str, Store], dic
 
 def try_stores(config: Config, plugins: Plugins) -> Opened:
     """Return what became of every store, mistakes in the configuration included."""
-    opened = Opened({}, {}, [])
+    opened = Opened({}, {}, {}, [])
     for store_id, store_config in config.stores.items():
         _StoreOpener(config.file, store_id, store_config, plugins, opened).open()
-    opened.problems.extend(_account_conflicts(config, opened.stores))
-    opened.problems.extend(_short_leases(config, opened.stores))
+    opened.problems.extend(_account_conflicts(config, opened))
+    opened.problems.extend(_short_leases(config, opened))
     return opened
+
+
+class _Adapter(NamedTuple, Generic[T]):
+    """An adapter, and what it declares of itself: read once, for it may say something else the next time."""
+
+    adapter: Any
+    declared: T
 
 
 class _StoreOpener:
@@ -86,30 +98,34 @@ class _StoreOpener:
 
     def open(self) -> None:
         """Open the store, or record why it cannot be."""
-        platform: StorePlatform | None = self._adapter("platform", self._plugins.store_platforms, PlatformUnavailable)
-        gateway: PaymentGateway | None = self._adapter("gateway", self._plugins.gateways, GatewayUnavailable)
-        if platform is None or gateway is None:
+        platform = self._adapter("platform", self._plugins.store_platforms, _kind, PlatformUnavailable)
+        gateway = self._adapter("gateway", self._plugins.gateways, _capabilities, GatewayUnavailable)
+        if platform is None or gateway is None or self._moves_money_twice(platform.declared):
             return
-        try:
-            store = self._store(platform, gateway)
-        except Exception as error:  # noqa: BLE001 - a plugin's property: one that misbehaves takes no other store with it
-            self._out_of_service("gateway", f"{type(error).__name__}: {error}", GatewayUnavailable)
-            return
-        if not self._moves_money_twice(platform):
-            self._opened.stores[self._store_id] = store
+        self._opened.capabilities[self._store_id] = gateway.declared
+        self._opened.stores[self._store_id] = self._store(platform.adapter, gateway.adapter, gateway.declared)
 
-    def _adapter(self, side: str, found: Mapping[str, Any], unavailable: type[PaymentActionsError]) -> Any:
+    def _adapter(
+        self,
+        side: str,
+        found: Mapping[str, Any],
+        declared: Callable[[Any], T],
+        unavailable: type[PaymentActionsError],
+    ) -> "_Adapter[T] | None":
         """Return one side's adapter, opened; None when a problem was recorded instead."""
         wanted = getattr(self._config, side)
         try:
-            return self._factory(wanted.adapter, found)(wanted.settings)
+            adapter = self._factory(wanted.adapter, found)(wanted.settings)
+            if adapter is None:
+                raise _Unavailable("its factory returned None")
+            return _Adapter(adapter, declared(adapter))
         except _UnknownAdapter as unknown:
             self._mistake(f"{side}.adapter", str(unknown), closest(wanted.adapter, found, "adapters that were found"))
         except SettingsError as error:
             for one in error.all:
                 remedy = one.remedy or f"The documentation of the adapter {wanted.adapter} says what it wants"
                 self._mistake(f"{side}.{one.key}" if one.key else side, one.problem, remedy)
-        except _Unavailable as error:
+        except (_Unavailable, Unsound) as error:
             self._out_of_service(side, str(error), unavailable)
         except Exception as error:
             logger.error("adapter failed", store=self._store_id, adapter=wanted.adapter, exc_info=error)
@@ -126,8 +142,8 @@ class _StoreOpener:
         reasons = "; ".join(f"{plugin.name} ({plugin.origin}): {plugin.error}" for plugin in broken)
         raise _Unavailable(f"it was not found, and not every plugin could be loaded: {reasons}")
 
-    def _store(self, platform: StorePlatform, gateway: PaymentGateway) -> Store:
-        config, capabilities = self._config, gateway.capabilities
+    def _store(self, platform: StorePlatform, gateway: PaymentGateway, capabilities: GatewayCapabilities) -> Store:
+        config = self._config
         return Store(
             store_id=self._store_id,
             platform=platform,
@@ -142,8 +158,8 @@ class _StoreOpener:
             ),
         )
 
-    def _moves_money_twice(self, platform: StorePlatform) -> bool:
-        if platform.kind is not PlatformKind.EXECUTING:
+    def _moves_money_twice(self, kind: PlatformKind) -> bool:
+        if kind is not PlatformKind.EXECUTING:
             return False
         own = self._config.platform.adapter, self._config.gateway.adapter
         for plugin in self._plugins.found:
@@ -174,31 +190,42 @@ class _UnknownAdapter(Exception):
     """Every plugin was loaded, and none brings the adapter."""
 
 
-def _account_conflicts(config: Config, stores: Mapping[str, Store]) -> Iterator[Problem]:
-    first: dict[str, Store] = {}
-    for store in stores.values():
-        capabilities = store.gateway.capabilities
-        other = first.setdefault(f"{store.gateway_adapter} {capabilities.account}", store)
-        if other.gateway.capabilities.credentials_fingerprint != capabilities.credentials_fingerprint:
+def _kind(platform: StorePlatform) -> PlatformKind:
+    kind = platform.kind
+    if not isinstance(kind, PlatformKind):
+        raise _Unavailable(f"its kind, which says who moves the money, is of type {type(kind).__name__}")
+    return kind
+
+
+def _capabilities(gateway: PaymentGateway) -> GatewayCapabilities:
+    return sound(GatewayCapabilities, gateway.capabilities)
+
+
+def _account_conflicts(config: Config, opened: Opened) -> Iterator[Problem]:
+    first: dict[str, str] = {}
+    for store_id, capabilities in opened.capabilities.items():
+        adapter = opened.stores[store_id].gateway_adapter
+        other_id = first.setdefault(f"{adapter} {capabilities.account}", store_id)
+        if opened.capabilities[other_id].credentials_fingerprint != capabilities.credentials_fingerprint:
             yield Problem(
                 config.file,
-                f"stores.{store.store_id}.gateway",
-                f"the account {capabilities.account} is that of store {other.store_id} too, with other credentials",
+                f"stores.{store_id}.gateway",
+                f"the account {capabilities.account} is that of store {other_id} too, with other credentials",
                 "Give both stores the same credentials: one of the two is out of date or a mistake",
             )
 
 
-def _short_leases(config: Config, stores: Mapping[str, Store]) -> Iterator[Problem]:
+def _short_leases(config: Config, opened: Opened) -> Iterator[Problem]:
     lease_seconds = config.server.lease_seconds
-    for store in stores.values():
-        call_seconds_max = store.gateway.capabilities.call_seconds_max
+    for store_id, capabilities in opened.capabilities.items():
+        call_seconds_max = capabilities.call_seconds_max
         if lease_seconds <= call_seconds_max:
             yield Problem(
                 config.file,
                 "server.lease_seconds",
-                f"{lease_seconds:g} is not longer than a call of store {store.store_id}'s gateway may take"
+                f"{lease_seconds:g} is not longer than a call of store {store_id}'s gateway may take"
                 f" ({call_seconds_max:g} s): a worker that is only slow would be taken for dead",
-                f"Give more than {call_seconds_max:g}, or lower stores.{store.store_id}.gateway's time limit",
+                f"Give more than {call_seconds_max:g}, or lower stores.{store_id}.gateway's time limit",
             )
 
 

@@ -166,6 +166,103 @@ def test_an_adapter_that_crashes_takes_only_its_store_and_tells_no_secret():
     assert "hunter2" not in unavailable["lost"].message
 
 
+class Odd:
+    """A plugin whose adapters are as a test makes them."""
+
+    def __init__(self, make):
+        self.make = make
+
+    @hookimpl
+    def payment_actions_store_platforms(self):
+        return {"odd_shop": lambda settings: self.make()}
+
+    @hookimpl
+    def payment_actions_gateways(self):
+        return {"odd_pay": lambda settings: self.make()}
+
+
+def declaring(name, value):
+    """Return an adapter that declares this and has nothing else."""
+    return type("Adapter", (), {name: property(value)})
+
+
+def raising(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: None, "its factory returned None"),
+        (object, "it failed with AttributeError"),
+        (declaring("kind", raising(RuntimeError("hunter2"))), "it failed with RuntimeError"),
+        (declaring("kind", lambda _: "executing"), "its kind, which says who moves the money, is of type str"),
+        (declaring("kind", lambda _: None), "its kind, which says who moves the money, is of type NoneType"),
+    ],
+    ids=["no platform", "no kind", "kind fails", "kind as text", "empty kind"],
+)
+def test_a_platform_that_does_not_declare_its_kind_takes_only_its_store(make, said):
+    stores = {"fine": store(), "lost": store(platform="odd_shop")}
+    opened, unavailable = open_stores(config(**stores), Plugins.of(Shop(), Odd(make)))
+    assert list(opened) == ["fine"]
+    assert isinstance(unavailable["lost"], PlatformUnavailable)
+    assert f"its platform adapter odd_shop cannot be used: {said}." in unavailable["lost"].message
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: None, "its factory returned None"),
+        (object, "it failed with AttributeError"),
+        (declaring("capabilities", raising(RuntimeError("hunter2"))), "it failed with RuntimeError"),
+        (declaring("capabilities", lambda _: None), "NoneType is no GatewayCapabilities"),
+    ],
+    ids=["no gateway", "no capabilities", "capabilities fail", "empty capabilities"],
+)
+def test_a_gateway_that_does_not_declare_its_capabilities_takes_only_its_store(make, said):
+    stores = {"fine": store(), "lost": store(gateway="odd_pay")}
+    opened, unavailable = open_stores(config(**stores), Plugins.of(Shop(), Odd(make)))
+    assert list(opened) == ["fine"]
+    assert isinstance(unavailable["lost"], GatewayUnavailable)
+    assert f"its gateway adapter odd_pay cannot be used: {said}." in unavailable["lost"].message
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"call_seconds_max": None}, "GatewayCapabilities.call_seconds_max cannot be read; it is of type NoneType"),
+        ({"call_seconds_max": "20"}, "GatewayCapabilities.call_seconds_max cannot be read; it is of type str"),
+        ({"account": None}, "GatewayCapabilities.account cannot be read; it is of type NoneType"),
+        ({"capture": True}, "bool is no ActionCapability"),
+    ],
+    ids=str,
+)
+def test_a_capability_of_the_wrong_type_takes_only_its_store_and_is_named(wrong, said):
+    capabilities = replace(full_capabilities(), **wrong)
+    odd = Odd(lambda: InMemoryGateway(now, capabilities=capabilities))
+    stores = {"fine": store(), "lost": store(gateway="odd_pay")}
+    opened, unavailable = open_stores(config(**stores), Plugins.of(Shop(), odd))
+    assert list(opened) == ["fine"]
+    assert f"its gateway adapter odd_pay cannot be used: {said}." in unavailable["lost"].message
+
+
+def test_capabilities_are_read_once():
+    class Fickle(InMemoryGateway):
+        reads = 0
+
+        @property
+        def capabilities(self):
+            self.reads += 1
+            return super().capabilities
+
+    fickle = Fickle(now)
+    open_stores(config(a=store(gateway="odd_pay"), b=store()), Plugins.of(Shop(), Odd(lambda: fickle)))
+    assert fickle.reads == 1
+
+
 async def test_an_unknown_kind_of_database_is_a_mistake(tmp_path):
     wrong = Config(server=ServerConfig(database="mysql://db/pa"), stores={"eu": store()})
     with pytest.raises(ConfigError, match=r"server.database: .*mysql"):

@@ -22,7 +22,7 @@ from payment_actions_server.plugins import (
     StateConflict,
     Throttled,
 )
-from payment_actions_server.plugins.fakes import LOSE_ANSWER, UNAVAILABLE
+from payment_actions_server.plugins.fakes import LOSE_ANSWER, UNAVAILABLE, InMemoryGateway
 from payment_actions_server.transport import mapping
 
 MINUTE = 60.0
@@ -113,6 +113,22 @@ async def test_state_given_as_its_plain_word_is_understood(tmp_path):
         here.authorized()
         answering(here.gateway, "capture", lambda result: replace(result, state="SUCCEEDED"))
         assert (await here.capture()).operation.state is OperationState.SUCCEEDED
+
+
+class WithoutVoid(InMemoryGateway):
+    @property
+    def void(self):
+        raise AttributeError("void")
+
+
+@in_virtual_time
+async def test_gateway_that_lacks_one_call_is_asked_the_others(tmp_path):
+    async with world(tmp_path) as here:
+        here.gateway.__class__ = WithoutVoid
+        here.authorized()
+        assert (await here.void()).operation.state is OperationState.UNKNOWN
+        here.authorized("2")
+        assert (await here.capture("2")).operation.state is OperationState.SUCCEEDED
 
 
 @in_virtual_time

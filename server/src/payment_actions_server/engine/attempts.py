@@ -14,7 +14,7 @@ from payment_actions_server.domain.text import in_words
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.store import Store, gateway_payment
-from payment_actions_server.plugins import GatewayRequest, GatewayResult, NotExecuted, StateConflict
+from payment_actions_server.plugins import GatewayRequest, GatewayResult, NotExecuted, PaymentGateway, StateConflict
 from payment_actions_server.plugins.answers import reason_code_of, sound
 from payment_actions_server.storage import PaymentWork
 
@@ -41,13 +41,8 @@ class Attempts:
         :return: what that proves and, if the gateway certainly did nothing, why.
         """
         request = gateway_request(payment, operation)
-        call = {
-            Action.CAPTURE: store.gateway.capture,
-            Action.VOID: store.gateway.void,
-            Action.REFUND: store.gateway.refund,
-        }
         try:
-            result = sound(GatewayResult, await self._bounded(store, call[operation.action](request)))
+            result = sound(GatewayResult, await self._bounded(store, _call(store.gateway, request)))
         except StateConflict as conflict:
             return await self._reconcile(store, payment, operation, conflict, first=first), None
         except NotExecuted as refusal:
@@ -221,6 +216,17 @@ def gateway_request(payment: Payment, operation: Operation) -> GatewayRequest:
         gateway_id=operation.gateway_id,
         note=operation.note,
     )
+
+
+def _call(gateway: PaymentGateway, request: GatewayRequest) -> Awaitable[GatewayResult]:
+    match request.action:
+        case Action.CAPTURE:
+            return gateway.capture(request)
+        case Action.VOID:
+            return gateway.void(request)
+        case Action.REFUND:
+            return gateway.refund(request)
+    raise AssertionError(f"{request.action} is not sent")
 
 
 def _outcome(result: GatewayResult) -> Outcome:

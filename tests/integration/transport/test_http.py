@@ -11,6 +11,7 @@ from payment_actions_server.domain.errors import GatewayUnavailable, StoreNotFou
 from payment_actions_server.engine import StorageUnavailable
 from payment_actions_server.plugins import NotificationRefused, Unavailable
 from payment_actions_server.transport.http import BODY_BYTES_MAX, NOTIFICATIONS_MAX, HttpApplication, HttpServer
+from payment_actions_server.transport.metrics import Metrics
 
 URL = "/notifications/shop"
 
@@ -115,6 +116,27 @@ async def test_a_flood_is_sent_away_to_come_again(web, engine, monkeypatch):
     assert (await web.post(URL)).status_code == 503
     blocked.set()
     assert {call.status_code for call in await asyncio.gather(*calls)} == {404}
+
+
+@pytest.mark.parametrize("hanging", ["hangs", "someone-elses"])
+async def test_a_store_that_hangs_has_no_other_stores_notifications_sent_away(engine, hanging):
+    blocked, taken = asyncio.Event(), []
+
+    async def take(store, *_):
+        taken.append(store)
+        if store == hanging:
+            await blocked.wait()
+        raise StoreNotFound("No.")
+
+    engine.take_notification = take
+    app = HttpApplication(engine, Metrics(["hangs", "shop"]), lambda: True)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
+        calls = [asyncio.create_task(client.post(f"/notifications/{hanging}")) for _ in range(NOTIFICATIONS_MAX)]
+        await until(lambda: len(taken) == NOTIFICATIONS_MAX)
+        assert (await client.post(URL)).status_code == 404
+        assert (await client.post(f"/notifications/{hanging}")).text == "busy\n"
+        blocked.set()
+        await asyncio.gather(*calls)
 
 
 @pytest.mark.parametrize("path", ["/notifications/", "/notifications/No%20Store", "/notifications/a/b", "/nothing"])

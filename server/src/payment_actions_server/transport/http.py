@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,10 @@ BODY_BYTES_MAX: Final = 256 * 1024
 
 BODY_SECONDS_MAX: Final = 10.0
 NOTIFICATIONS_MAX: Final = 64
-"""Notifications under way at once; one more is sent away, and its sender comes again."""
+"""Notifications of one store under way at once; one more is sent away, and its sender comes again.
+
+Each store has its own so many: a shop that hangs, which takes their time, has no other shop's sent away.
+"""
 
 HEALTH_SECONDS_MAX: Final = 2.0
 WHY_CHARACTERS_MAX: Final = 300
@@ -78,7 +82,7 @@ class HttpApplication:
         self._metrics = metrics
         self._ready = ready
         self._log = structlog.get_logger().bind()
-        self._under_way = 0
+        self._under_way: Counter[str] = Counter()  # By store; strangers' names are one.
         pages = Console(origins, console)
         routes = [
             Mount(PATH, guarded(rpcs, origins)),
@@ -139,13 +143,14 @@ class HttpApplication:
     async def _admit(self, store: str, request: Request) -> _Answer:
         if not RULES["store"].holds(store):
             return _Answer(404, "store_not_found")
-        if self._under_way >= NOTIFICATIONS_MAX:
+        whose = self._metrics.known(store)
+        if self._under_way[whose] >= NOTIFICATIONS_MAX:
             return _Answer(503, "busy")
-        self._under_way += 1
+        self._under_way[whose] += 1
         try:
             return await self._take(store, request)
         finally:
-            self._under_way -= 1
+            self._under_way[whose] -= 1
 
     async def _take(self, store: str, request: Request) -> _Answer:
         try:

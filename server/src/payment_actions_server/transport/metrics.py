@@ -69,9 +69,13 @@ class Metrics:
             child = self._rpc[key] = self._rpcs.labels(method, code)
         child.observe(seconds)
 
+    def known(self, store: str) -> str:
+        """Return the name of a configured store, and nothing for all others."""
+        return store if store in self._stores else ""
+
     def notification(self, store: str, outcome: str) -> None:
         """Count one notification. Strangers' store names do not become labels."""
-        self._notifications.labels(store if store in self._stores else "", outcome).inc()
+        self._notifications.labels(self.known(store), outcome).inc()
 
     def event(self, event: Event) -> None:
         """Count one event, and the operation that it ended."""

@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -72,6 +72,13 @@ GRPC_DEFAULT: Final = Address("127.0.0.1", 50051)
 HTTP_DEFAULT: Final = Address("127.0.0.1", 8080)
 
 
+_ORIGIN: Final = re.compile(
+    r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(?::(?P<port>[0-9]{1,5}))?"
+)
+_HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
+_USUAL_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
+
+
 def _address(value: Any) -> Address:
     if isinstance(value, Address):
         return value
@@ -82,13 +89,43 @@ def _address(value: Any) -> Address:
 
 
 def _origin(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(
-        r"https?://([^\s/?#@:\[\]]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", value
-    ):
+    """Return an origin as browsers write it; what they never send would be listed in vain."""
+    parts = _ORIGIN.fullmatch(value) if isinstance(value, str) else None
+    if parts is None:
         raise ValueError("is not an origin")
-    if value != value.lower():
-        raise ValueError("is not an origin as browsers write it, in small letters")
-    return value
+    scheme, host, port = parts["scheme"].lower(), parts["host"].lower(), parts["port"]
+    if "*" in host:
+        raise ValueError("has a wildcard; each origin is listed by itself")
+    if not host.isascii():
+        raise ValueError("is not an origin as browsers write it, with the host in ASCII (xn--...)")
+    if host.startswith("["):
+        host = f"[{_ipv6(host[1:-1])}]"
+    elif host.rpartition(".")[2].isdecimal():
+        host = _ipv4(host)
+    elif not _HOST.fullmatch(host):
+        raise ValueError("is not an origin: its host is not a name")
+    if port and not 0 < int(port) <= 65_535:
+        raise ValueError("is not an origin: its port is not 1 to 65535")
+    canonical = f"{scheme}://{host}"
+    if port and int(port) != _USUAL_PORTS[scheme]:
+        canonical += f":{int(port)}"
+    if value != canonical:
+        raise ValueError(f"is not an origin as browsers write it, which is {canonical}")
+    return canonical
+
+
+def _ipv4(host: str) -> str:
+    try:
+        return str(IPv4Address(host))
+    except ValueError:
+        raise ValueError("is not an origin: its host is not an IPv4 address") from None
+
+
+def _ipv6(host: str) -> str:
+    try:
+        return str(IPv6Address(host))
+    except ValueError:
+        raise ValueError("is not an origin: its host is not an IPv6 address") from None
 
 
 _Origin = Annotated[str, PlainValidator(_origin)]
@@ -244,7 +281,7 @@ class _Reader:
                 )
         if server.grpc == server.http and server.grpc.port:
             self._add("server.http", f"{server.http} is server.grpc's address too", "Give each its own port")
-        if password := urlsplit(server.database).password:
+        if password := _password_in(server.database):
             self._secrets.append(password)
         return replace(server, database=self._beside_the_file(server.database))
 
@@ -364,6 +401,13 @@ class _Reader:
 
     def _add(self, key: str, problem: str, remedy: str) -> None:
         self.problems.append(Problem(str(self._path), key, problem, remedy))
+
+
+def _password_in(database: str) -> str | None:
+    try:
+        return urlsplit(database).password
+    except ValueError:  # It may show the password. Whoever opens the storage is told in other words.
+        return None
 
 
 def _plain(value: Any) -> Any:

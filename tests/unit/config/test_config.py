@@ -5,6 +5,8 @@ from unit.config.conftest import GOOD
 
 from payment_actions_server.config import Address, Config, ConfigError, ServerConfig, load_config, read_config
 from payment_actions_server.domain.status import CaptureMode
+from payment_actions_server.storage import open_storage
+from payment_actions_server.transport.origins import Origins
 
 ENVIRONMENT = {"XCART_API_KEY": "from-the-environment", "EMPTY": ""}
 
@@ -72,6 +74,56 @@ def test_a_database_url_may_be_a_secret(write):
     assert "sqlite:////x" not in repr(config)
 
 
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        ("https://Shop.example", "which is https://shop.example"),
+        ("https://shop.example:443", "which is https://shop.example."),
+        ("http://shop.example:80", "which is http://shop.example."),
+        ("http://shop.example:08080", "which is http://shop.example:8080."),
+        ("http://[0:0:0:0:0:0:0:1]", "which is http://[::1]."),
+        ("https://*.shop.example", "has a wildcard"),
+        ("https://shop.example:99999", "port is not 1 to 65535"),
+        ("https://shop.example:0", "port is not 1 to 65535"),
+        ("https://bücher.example", "ASCII"),
+        ("https://[1.2]", "not an IPv6 address"),
+        ("https://192.0.2.256", "not an IPv4 address"),
+        ("https://shop..example", "not a name"),
+        ("https://a b.example", "is not an origin"),
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused(write, origin, said):
+    _, found = read_config(write(f'[server]\nhttp_origins = ["{origin}"]\n{GOOD}'), ENVIRONMENT)
+    assert [problem.key for problem in found] == ["server.http_origins.0"]
+    assert said in str(found[0])
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://shop.example",
+        "http://localhost:3000",
+        "https://xn--bcher-kva.example",
+        "http://[::1]:8080",
+        "http://192.0.2.7",
+    ],
+)
+def test_an_origin_as_browsers_write_it_is_taken(write, origin):
+    config = load_config(write(f'[server]\nhttp_origins = ["{origin}"]\n{GOOD}'), ENVIRONMENT)
+    assert config.server.http_origins == (origin,)
+    Origins(config.server.http_origins).check({"host": "127.0.0.1", "origin": origin})
+
+
+@pytest.mark.parametrize("password", ["ge]heim", "ge[heim", "[geheim]", "geheim\u2100"])
+def test_a_password_that_makes_the_address_unreadable_is_told_of_and_not_shown(write, password):
+    environment = ENVIRONMENT | {"URL": f"postgresql://pay:{password}@db/pay"}
+    config, found = read_config(write('[server]\ndatabase = { env = "URL" }\n' + GOOD), environment)
+    assert found == []
+    with pytest.raises(ValueError, match="not %-encoded") as told:  # As `check` and `serve` tell it.
+        open_storage(config.server.database)
+    assert "geheim" not in str(told.value)
+
+
 def test_the_password_of_a_database_is_a_secret(write):
     table = '[server]\ndatabase = "postgresql://pa:hunter2hunter2@db/pa"\n'
     assert "hunter2hunter2" in load_config(write(table + GOOD), ENVIRONMENT).secrets
@@ -114,7 +166,6 @@ def test_two_ports_are_two(write):
         ('http_origins = ["shop.example"]', "server.http_origins.0", "https://shop.example"),
         ('http_origins = ["https://shop.example/"]', "server.http_origins.0", "scheme, host"),
         ('http_origins = ["*"]', "server.http_origins.0", "scheme, host"),
-        ('http_origins = ["https://Shop.example"]', "server.http_origins.0", "scheme, host"),
         ('log_level = "loud"', "server.log_level", "debug, info"),
         ('database = ""', "server.database", "sqlite:///"),
         ('gprc = "127.0.0.1:1"', "server.gprc", "Did you mean grpc?"),

@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from payment_actions_amazon_pay.settings import settings_from
+from payment_actions_amazon_pay.sns import CERTIFICATES_MAX
 from payment_actions_amazon_pay.throttle import LIVE_QUOTAS, Throttle
 from payment_actions_amazon_pay.v1 import AmazonPayV1
 from payment_actions_server.plugins import NotificationKind, NotificationRefused, Unavailable
@@ -395,6 +396,29 @@ async def test_forged_notification_whose_certificate_never_comes_holds_up_no_gen
     async with asyncio.timeout(1):
         assert (await opened.verify_notification(*signed())).kind is NotificationKind.CHANGE
     forged.cancel()
+
+
+async def test_forged_messages_do_not_have_a_proved_certificate_forgotten():
+    sns = Sns()
+    opened = gateway(sns)
+    await opened.verify_notification(*signed())
+    for number in range(CERTIFICATES_MAX + 1):  # Whoever knows the topic may name any of SNS's certificates.
+        with pytest.raises(NotificationRefused):
+            await opened.verify_notification(*altered(SigningCertURL=f"{HOST}/{number}.pem", Message="forged"))
+    await opened.verify_notification(*signed())
+    assert sns.fetched.count(CERTIFICATE_URL) == 1
+
+
+async def test_of_more_proved_certificates_than_are_kept_the_last_used_are():
+    sns = Sns()
+    opened = gateway(sns)
+    await opened.verify_notification(*signed())
+    for number in range(CERTIFICATES_MAX):
+        await opened.verify_notification(*signed(SigningCertURL=f"{HOST}/{number}.pem"))
+        await opened.verify_notification(*signed())
+    assert len(sns.fetched) == len(set(sns.fetched))
+    await opened.verify_notification(*signed(SigningCertURL=f"{HOST}/0.pem"))
+    assert sns.fetched.count(f"{HOST}/0.pem") == 2
 
 
 # -- Whom it is for ------------------------------------------------------------------------------------------

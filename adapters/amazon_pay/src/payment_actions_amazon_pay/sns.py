@@ -73,13 +73,16 @@ class Envelope:
 class Certificates:
     """SNS's signing certificates, by URL. They are public and do not change under one URL.
 
+    Anybody may name one: those whose key fitted a signature are kept apart, where no forged message pushes them out.
+
     :param base_url: the simulator's, from which they come instead once the URL itself is found good.
     """
 
     def __init__(self, http: Callable[[], httpx.AsyncClient], base_url: str | None) -> None:
         self._http = http
         self._base_url = base_url
-        self._known: OrderedDict[str, x509.Certificate] = OrderedDict()
+        self._proved: OrderedDict[str, x509.Certificate] = OrderedDict()  # The last used at the end.
+        self._named: OrderedDict[str, x509.Certificate] = OrderedDict()
         self._fetching = asyncio.Lock()  # One at a time: a hundred messages at once need one certificate.
 
     async def key(self, url: str, now: datetime) -> RSAPublicKey:
@@ -91,19 +94,26 @@ class Certificates:
         path = _CERTIFICATE_URL.fullmatch(url)
         if path is None:
             raise _refused("certificate", "SigningCertURL does not name a certificate of SNS")
-        known = self._known.get(url)
-        if known is None:  # Else it does not wait for what strangers have us fetch.
+        certificate = self._kept(url)
+        if certificate is None:  # Else it does not wait for what strangers have us fetch.
             async with self._fetching:
-                known = self._known.get(url)
-                if known is None:
-                    known = await self._fetched(self._base_url + path[1] if self._base_url else url)
-                    self._keep(url, known)
-        return _trusted_key(known, now)
+                certificate = self._kept(url)
+                if certificate is None:
+                    certificate = await self._fetched(self._base_url + path[1] if self._base_url else url)
+                    _keep(self._named, url, certificate)
+        return _trusted_key(certificate, now)
 
-    def _keep(self, url: str, certificate: x509.Certificate) -> None:
-        self._known[url] = certificate
-        while len(self._known) > CERTIFICATES_MAX:
-            self._known.popitem(last=False)
+    def prove(self, url: str) -> None:
+        """Take note that a signature fitted the key of the certificate at ``url``."""
+        certificate = self._named.pop(url, None)
+        if certificate is not None:
+            _keep(self._proved, url, certificate)
+
+    def _kept(self, url: str) -> x509.Certificate | None:
+        if url in self._proved:
+            self._proved.move_to_end(url)
+            return self._proved[url]
+        return self._named.get(url)
 
     async def _fetched(self, url: str) -> x509.Certificate:
         body = await _get(self._http(), url, CERTIFICATE_BYTES_MAX)
@@ -111,6 +121,12 @@ class Certificates:
             return x509.load_pem_x509_certificate(body)
         except ValueError:
             raise _refused("certificate", "what SigningCertURL names is not a certificate") from None
+
+
+def _keep(kept: OrderedDict[str, x509.Certificate], url: str, certificate: x509.Certificate) -> None:
+    kept[url] = certificate
+    if len(kept) > CERTIFICATES_MAX:
+        kept.popitem(last=False)
 
 
 class Sns:
@@ -140,11 +156,13 @@ class Sns:
         digest = DIGESTS.get(_field(fields, "SignatureVersion"))
         if digest is None:
             raise _refused("signature", "SignatureVersion is neither 1 nor 2")
-        key = await self._certificates.key(_field(fields, "SigningCertURL"), self._now())
+        url = _field(fields, "SigningCertURL")
+        key = await self._certificates.key(url, self._now())
         try:
             key.verify(signature, text, PKCS1v15(), digest)
         except InvalidSignature:
             raise _refused("signature", "the signature does not fit the message") from None
+        self._certificates.prove(url)
         return Envelope(
             type=_field(fields, "Type"),
             message_id=_field(fields, "MessageId"),

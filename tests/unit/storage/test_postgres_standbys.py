@@ -178,7 +178,7 @@ async def test_reads_follow_the_primary_though_its_name_led_to_a_standby_for_a_w
         storage = await opened(at([name], old.url(old.create_migrated_database())))
         await see(storage)
         new = fail_over()
-        early = asyncio.create_task(storage.record(KEY)), asyncio.create_task(storage.counts())
+        early = asyncio.create_task(storage.record(KEY)), asyncio.create_task(storage.last_sequence())
         await asyncio.sleep(1)  # They come back to the old one.
         ports.append(new.port)
         assert await storage.change(KEY, counting) == 2

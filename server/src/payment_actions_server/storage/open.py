@@ -1,11 +1,13 @@
 """Which storage engine a database URL means."""
 
+import sqlite3
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from payment_actions_server.storage._interface import Storage
 from payment_actions_server.storage.postgres_address import name_of
 from payment_actions_server.storage.sqlite import SqliteStorage
+from payment_actions_server.storage.sqlite_sql import SQLITE_MIN
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
@@ -16,9 +18,15 @@ def open_storage(url: str) -> Storage:
 
     :param url: ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db`` or
         ``postgresql://user:password@host:port/database``, which may name several hosts.
-    :raises ValueError: no such kind of database, or no such folder. The message shows no password.
+    :raises ValueError: no such kind of database, no such folder, or a SQLite that is too old. The message shows no
+        password.
     """
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
+        if sqlite3.sqlite_version_info < SQLITE_MIN:
+            raise ValueError(
+                f"this Python's SQLite is {sqlite3.sqlite_version}, and at least {'.'.join(map(str, SQLITE_MIN))} is"
+                " needed; use a Python with a later one, or PostgreSQL"
+            )
         path = url.removeprefix(_SQLITE)
         if not Path(path).parent.is_dir():
             # Not made here: a mistyped path would begin an empty history, and forget every request id.

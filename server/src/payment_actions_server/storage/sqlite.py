@@ -1,9 +1,10 @@
 """SQLite: the embedded default. One file, WAL, synchronous=FULL, and one fsync for all that commit together.
 
-All transactions of the process run on its event loop, over one writing connection, one after the other and without a
-pause within (each statement takes microseconds). Only the commit waits for the disk, and that in a thread; those who
-arrive meanwhile form the next group and share its commit. A transaction writes only when its body has returned, so
-that one which fails takes nothing of the others with it.
+Changes form groups, over one writing connection, one group after the other. The bodies of a group run on the event
+loop, without a pause between them; what they leave is then written and committed together: on the loop where rows are
+few and commits have lately been quick, else in a thread, and those who arrive meanwhile form the next group. A body
+that fails takes nothing of the others with it, for nothing is written before all have returned. Reads run on the loop,
+over a connection of their own.
 """
 
 import asyncio
@@ -54,11 +55,14 @@ class SqliteStorage(Queries):
 
     async def start(self) -> None:
         """Open the file and bring its schema up to date."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, migrate, self._path)
-        self._writer = connect(self._path)
-        self._writer.execute("PRAGMA busy_timeout = 0")  # It waits for other processes in a thread; see _begin.
-        self._reader = connect(self._path)
-        self._reader.execute("PRAGMA query_only = ON")
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, migrate, self._path)
+            self._writer = connect(self._path)
+            self._writer.execute("PRAGMA busy_timeout = 0")  # It waits for other processes in a thread; see _begin.
+            self._reader = connect(self._path)
+            self._reader.execute("PRAGMA query_only = ON")
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from error
         self._copier = LogCopier(self._path)
         self._group_task = asyncio.create_task(self._commit_groups(), name="sqlite-groups")
 
@@ -81,13 +85,17 @@ class SqliteStorage(Queries):
     async def record(self, key: PaymentKey, *, request_id: str = "", operation_id: str = "") -> Record:
         """Return what is known of a payment."""
         reader = self._open_reader()
-        if not (request_id or operation_id):
-            return record(reader, *key)
-        reader.execute("BEGIN")
         try:
-            return asking(reader, key.store, record(reader, *key), request_id, operation_id)
-        finally:
-            reader.execute("ROLLBACK")
+            if not (request_id or operation_id):
+                return record(reader, *key)
+            reader.execute("BEGIN")
+            try:
+                return asking(reader, key.store, record(reader, *key), request_id, operation_id)
+            finally:
+                if reader.in_transaction:  # Some errors end it.
+                    reader.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from error
 
     async def last_sequence(self) -> int:
         """Return the last sequence: commits come in the order of their sequences."""
@@ -95,7 +103,11 @@ class SqliteStorage(Queries):
         return int(rows[0][0])
 
     async def _rows(self, sql: str, *arguments: Any) -> Sequence[Row]:
-        return self._open_reader().execute(numbered(sql), arguments).fetchall()
+        reader = self._open_reader()
+        try:
+            return reader.execute(numbered(sql), arguments).fetchall()
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from error
 
     async def _execute(self, sql: str, *arguments: Any) -> int:
         touched: int = await self._next_group(_Execution(Statement(numbered(sql), arguments, 1, ""), _future()))
@@ -111,6 +123,9 @@ class SqliteStorage(Queries):
         if self._closing:
             raise StorageUnavailable("the storage is closed")
         return self._reader
+
+    def _unavailable(self, error: Exception) -> StorageUnavailable:
+        return StorageUnavailable(f"{self._path}: {error}")
 
     # -- groups -----------------------------------------------------------------------------------------------------
 
@@ -163,7 +178,7 @@ class SqliteStorage(Queries):
             log.exception("sqlite commit failed", path=self._path)
             self._roll_back()
             for wanted in group:
-                _settle(wanted.future, error=StorageUnavailable(f"{self._path}: {error}"))
+                _settle(wanted.future, error=self._unavailable(error))
             return
         for wanted, value in done.values:
             _settle(wanted.future, value)
@@ -177,10 +192,12 @@ class SqliteStorage(Queries):
             if isinstance(wanted, _Execution):
                 done.values.append((wanted, wanted.statement.run(self._writer)))
                 continue
-            work = PaymentWork(wanted.key, self._found(wanted))
             try:
+                work = PaymentWork(wanted.key, self._found(wanted))
                 value = wanted.body(work)
-            except Exception as error:  # noqa: BLE001 - the body's own; nothing of it is written, and the others' work stands
+            except sqlite3.Error:
+                raise  # It is everyone's.
+            except Exception as error:  # noqa: BLE001 - its own; nothing of it is written, and the others' work stands
                 _settle(wanted.future, error=error)
                 continue
             done.values.append((wanted, value))
@@ -194,8 +211,11 @@ class SqliteStorage(Queries):
         return done
 
     def _found(self, change: "_Change") -> Record:
-        known = self._recent.get(change.key) or record(self._writer, *change.key)
-        return asking(self._writer, change.key.store, known, change.request_id, change.operation_id)
+        try:
+            known = self._recent.get(change.key) or record(self._writer, *change.key)
+            return asking(self._writer, change.key.store, known, change.request_id, change.operation_id)
+        except (OverflowError, UnicodeEncodeError) as error:  # The driver cannot ask for it.
+            raise RuleBroken(str(error)) from error
 
     def _number_events(self, works: list[PaymentWork]) -> None:
         """Give the events their sequences, as AUTOINCREMENT would: nobody else writes meanwhile."""

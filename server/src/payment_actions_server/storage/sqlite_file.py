@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from payment_actions_server.storage.migrate import upgrade
@@ -27,7 +28,6 @@ _PRAGMAS: Final = (
     "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
-    "busy_timeout = 10000",
     "cache_size = -16000",  # KiB
     "wal_autocheckpoint = 16000",  # Pages; `LogCopier` comes first.
 )
@@ -44,12 +44,18 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def migrate(path: str) -> None:
-    """Bring the file's schema up to date; make the file if there is none."""
+    """Bring the file's schema up to date; make the file if there is none.
+
+    A second process waits for the first, and then finds it done; if that takes longer than `BUSY_SECONDS_MAX`, as it
+    may in a large file, it fails.
+    """
     raw = connect(path)
     engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
-            upgrade(connection, begin="BEGIN IMMEDIATE")  # A second process waits here, and then finds it done.
+            upgrade(connection, begin="BEGIN IMMEDIATE")
+    except DBAPIError as error:  # Told in the driver's words: SQLAlchemy's are a page.
+        raise error.driver_exception from error
     finally:
         engine.dispose()
         raw.close()

@@ -32,6 +32,8 @@ from payment_actions_server.storage.rows import (
 from payment_actions_server.storage.tables import IN_FLIGHT_SQL
 from payment_actions_server.storage.work import PaymentWork, Record
 
+SQLITE_MIN: Final = (3, 35)
+"""Before, ``ON CONFLICT DO UPDATE`` had to name its index: an intent could be written, and its outcome never."""
 ROWS_MAX: Final = 32
 """How many rows one statement holds; there is one of 1, 2, 4 ... rows, so that the driver keeps them all prepared."""
 

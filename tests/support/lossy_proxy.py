@@ -1,4 +1,4 @@
-"""Between a client and a server: passes all on, until it is told to lose a request or its answer."""
+"""Between a client and a server: passes all on and counts it, until it is told to lose a request or its answer."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,6 +19,7 @@ class LossyProxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self.url = ""
         self.lost: list[Loss] = []
+        self.round_trips = 0  #: How often a client began to say something, having heard all that there was to hear.
 
     def lose(self, what: Loss, marker: bytes) -> None:
         """Lose the next request that has ``marker`` in it, or the answer to it."""
@@ -28,9 +29,13 @@ class LossyProxy:
         """Serve one connection."""
         from_server, to_server = await asyncio.open_connection(self._server.hostname, self._server.port)
         cut, answer_lost = asyncio.Event(), asyncio.Event()
+        waiting = False
 
         async def requests() -> None:
+            nonlocal waiting
             while data := await reader.read(2**16):
+                self.round_trips += not waiting
+                waiting = True
                 if self._marker and self._marker in data:
                     self._marker = b""
                     self.lost.append(self._loss)
@@ -41,9 +46,11 @@ class LossyProxy:
             cut.set()
 
         async def answers() -> None:
+            nonlocal waiting
             while data := await from_server.read(2**16):
                 if answer_lost.is_set():
                     break
+                waiting = False
                 writer.write(data)
             cut.set()
 

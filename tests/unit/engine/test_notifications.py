@@ -504,3 +504,21 @@ async def test_message_ids_are_forgotten_after_their_time(tmp_path):
 
 async def _is_new(here, message_id):
     return not await here.storage.knows_notification(STORE, message_id)
+
+
+@in_virtual_time
+async def test_hint_outlives_a_memory_of_it_that_was_kept_unheard_and_so_taken_for_a_repeat(tmp_path, monkeypatch):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.capture()
+        here.gateway.console(Action.REFUND, "1")
+        remember = here.storage.add_notification
+
+        async def unheard(*arguments):
+            await remember(*arguments)
+            return await remember(*arguments)
+
+        monkeypatch.setattr(here.storage, "add_notification", unheard)
+        await here.notify()
+        await asyncio.sleep(5)
+        assert await here.status() is PaymentStatus.REFUNDED

@@ -393,7 +393,7 @@ async def test_storage_that_is_closed_says_so_and_has_kept_what_waited(storage, 
     for call in (
         storage.change(KEY, counting),
         storage.record(KEY),
-        storage.counts(),
+        storage.counts(NOW),
         storage.last_sequence(),
         storage.add_notification("shop", "m", NOW, ""),
     ):

@@ -167,7 +167,7 @@ async def content(storage):
         await storage.due_store_updates("shop", NOW, 10),
         await storage.knows_notification("shop", "m"),
         await storage.discovered_until("shop"),
-        await storage.counts(),
+        await storage.counts(NOW),
         await storage.last_sequence(),
     )
 

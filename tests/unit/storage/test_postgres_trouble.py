@@ -93,14 +93,14 @@ async def test_connection_cut_in_mid_change_is_made_again_and_the_change_is_done
 
 async def test_connections_cut_while_idle_are_noticed_by_nobody(storage, postgres):
     await see(storage)
-    await storage.counts()
+    await storage.counts(NOW)
     for _ in range(3):
         cut = await postgres.run(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {OURS}")
         assert len(cut) >= 3
         results = await asyncio.gather(
             storage.change(KEY, counting),
             storage.record(KEY),
-            storage.counts(),
+            storage.counts(NOW),
             storage.add_notification("s", "m", NOW, ""),
         )
         assert results[0] > 1
@@ -180,6 +180,21 @@ async def test_reads_and_small_writes_are_repeated(behind_proxy, lost):
     assert proxy.lost == [lost] * 4
 
 
+@pytest.mark.parametrize(("lost", "new"), [("request", True), ("answer", False)])
+async def test_notification_whose_commit_was_not_heard_of_is_remembered_once_and_taken_for_a_repeat(
+    behind_proxy, postgres, lost, new
+):
+    """It is noted of its payments by then that they are to be looked at: the schedule looks in its stead."""
+    storage, proxy = behind_proxy
+    await see(storage)
+    proxy.lose(lost, b"marked")
+    assert await storage.add_notification("shop", "marked", NOW, "subject", ["P01"]) is new
+    assert proxy.lost == [lost]
+    kept = await postgres.run("SELECT message_id, subject, identifiers FROM notifications")
+    assert kept == [("marked", "subject", '["P01"]')]
+    assert not await storage.add_notification("shop", "marked", NOW, "subject")
+
+
 # -- the server -------------------------------------------------------------------------------------------------------
 
 
@@ -209,7 +224,7 @@ async def test_server_that_comes_back_is_waited_for(there, own_server, logged, e
     else:
         own_server.stop(end)
     change = asyncio.create_task(there.change(KEY, counting))
-    reads = [asyncio.create_task(call) for call in (there.record(KEY), there.counts(), there.last_sequence())]
+    reads = [asyncio.create_task(call) for call in (there.record(KEY), there.counts(NOW), there.last_sequence())]
     await until_tried_again(logged)
     own_server.start()
     async with asyncio.timeout(WAIT_SECONDS_MAX):
@@ -227,7 +242,7 @@ async def test_server_that_stays_away_is_told_within_a_bound_and_used_again_afte
     calls = (
         there.change(KEY, counting),
         there.record(KEY),
-        there.counts(),
+        there.counts(NOW),
         there.events_after(0, (), 1),
         there.add_notification("shop", "m", NOW, ""),
     )
@@ -369,7 +384,7 @@ async def test_list_that_takes_long_holds_up_no_watch_no_notification_and_nothin
         await other.execute("SELECT pg_advisory_lock(7)")
         long_list = asyncio.create_task(storage._listed("SELECT pg_advisory_lock(7)"))
         await until_somebody_waits(postgres)
-        await storage.counts()  # Whoever asks whether the service is well asks this.
+        await storage.counts(NOW)  # Whoever asks whether the service is well asks this.
         assert await storage.add_notification("shop", "m", NOW, "")
         assert await storage.due_operations("shop", NOW, 10) == []
         assert len((await storage.events_after(0, (), 10))[0]) == 1

@@ -1,21 +1,10 @@
 """What other programs say is kept, if not to the letter."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from payment_actions_server.domain.operation import Outcome
-from payment_actions_server.domain.snapshot import GatewayReference, Snapshot
-from payment_actions_server.domain.status import OperationState, PaymentStatus
+from payment_actions_server.domain.status import OperationState
 from payment_actions_server.domain.text import keepable
-
-SNAPSHOT = Snapshot(
-    status=PaymentStatus.CAPTURED,
-    currency_code="EUR",
-    captured_minor=5,
-    references=(GatewayReference("capture", "C\0"), GatewayReference("order", "P")),
-    authorization_expire_time=datetime(2026, 1, 1, tzinfo=UTC),
-)
 
 
 @pytest.mark.parametrize(
@@ -33,9 +22,6 @@ def test_only_what_no_database_takes_is_replaced(said, kept):
 
 
 def test_all_that_is_within_is_kept():
-    kept = keepable([SNAPSHOT, None, 7])
-    assert kept[0].references == (GatewayReference("capture", "C\ufffd"), GatewayReference("order", "P"))
-    assert (kept[0].status, kept[0].captured_minor, kept[1:]) == (PaymentStatus.CAPTURED, 5, [None, 7])
     outcome = keepable(Outcome(OperationState.DECLINED, message="no\0", definite=True))
     assert outcome == Outcome(OperationState.DECLINED, message="no\ufffd", definite=True)
 

@@ -7,7 +7,9 @@ import pytest
 
 from payment_actions_server.plugins import (
     ActionCapability,
+    GatewayReference,
     GatewayResult,
+    PaymentStatus,
     ResultState,
     Snapshot,
     StatusApplied,
@@ -27,6 +29,14 @@ def test_sound_answer_is_taken_as_it_is():
     assert sound(GatewayResult, result) == result
     assert sound(StatusApplied, StatusApplied("Paid", written=True)) == StatusApplied("Paid", written=True)
     assert sound(type(full_capabilities()), full_capabilities()) == full_capabilities()
+
+
+def test_characters_that_no_database_takes_are_replaced_wherever_they_are():
+    references = (GatewayReference("capture", "C\0"), GatewayReference("order", "P"))
+    snapshot = Snapshot(status=PaymentStatus.PENDING, currency_code="EUR", references=references, message="cut \ud83d")
+    taken = sound(Snapshot, snapshot)
+    assert taken.references == (GatewayReference("capture", "C\ufffd"), GatewayReference("order", "P"))
+    assert taken.message == "cut \ufffd"
 
 
 def test_error_names_the_field_and_its_type_and_never_shows_the_value():

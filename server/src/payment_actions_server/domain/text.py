@@ -1,7 +1,6 @@
 """Text that can be kept: what other programs say may hold characters that no database takes."""
 
 import re
-from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final, TypeVar, cast
 
 T = TypeVar("T")
@@ -16,24 +15,19 @@ def is_keepable(text: str) -> bool:
 
 
 def keepable(value: T) -> T:
-    """Return a value, and all that is in it, with U+FFFD for each character that cannot be kept.
+    """Return a text, or a named tuple and all texts in it, with U+FFFD for each character that cannot be kept.
 
-    What an adapter answers goes through this before anything is made of it: money that was moved must not stay
+    What an adapter says goes through this before anything is made of it: money that was moved must not stay
     unrecorded because of a character in the gateway's message.
     """
     cleaned: Any = value
     if isinstance(value, str):
         if not value.isascii() or "\0" in value:
             cleaned = _UNKEEPABLE.sub("\ufffd", value)
-    elif isinstance(value, (tuple, list)):
+    elif isinstance(value, tuple) and hasattr(value, "_make"):
         items = [keepable(item) for item in value]
         if any(item is not before for item, before in zip(items, value, strict=True)):
-            cleaned = value._make(items) if hasattr(value, "_make") else type(value)(items)
-    elif is_dataclass(value) and not isinstance(value, type):
-        before = {field.name: getattr(value, field.name) for field in fields(value)}
-        changes = {name: after for name, each in before.items() if (after := keepable(each)) is not each}
-        if changes:
-            cleaned = replace(value, **changes)
+            cleaned = value._make(items)
     return cast("T", cleaned)
 
 

@@ -415,8 +415,10 @@ def serve(config: Config) -> None:
 
 
 async def serve_until_signalled(config: Config) -> None:
-    """Serve in the running loop until SIGTERM or SIGINT."""
-    signalled = asyncio.Event()
+    """Serve in the running loop until SIGTERM or SIGINT. One that comes while all starts ends the start."""
+    signalled, started = asyncio.Event(), False
+    serving = asyncio.current_task()
+    assert serving is not None
 
     def stop(number: int) -> None:
         if signalled.is_set():
@@ -425,14 +427,23 @@ async def serve_until_signalled(config: Config) -> None:
             log.flush()
             os._exit(128 + number)
         signalled.set()
+        if not started:
+            serving.cancel()  # It may wait for a database that is away, or for another's change of the schema.
 
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop, number)
+    logger.info("starting", version=__version__)
     try:
         async with Service(config):
+            started = True
             _spare_the_collector()
             await signalled.wait()
+    except asyncio.CancelledError:
+        if started or not signalled.is_set():
+            raise
+        serving.uncancel()
+        logger.info("stopped")
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)

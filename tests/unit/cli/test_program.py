@@ -70,6 +70,14 @@ def test_a_configuration_that_is_not_there_is_a_configuration_problem(run, tmp_p
         assert "none.toml" in result.stderr
 
 
+def test_a_file_that_is_no_database_is_told_of_in_words(run, config, tmp_path):
+    path = config()
+    (tmp_path / "payments.db").write_text("This is a letter, and no database. " * 100)
+    result = run("migrate", "--config", str(path))
+    assert (result.exit_code, result.stdout) == (7, "")
+    assert "payments.db: file is not a database" in result.stderr.replace("\n", "")
+
+
 def test_migrate_makes_the_database_and_may_be_repeated(run, config, tmp_path):
     path = config()
     for _ in range(2):

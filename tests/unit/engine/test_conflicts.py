@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from support.virtual_time import in_virtual_time
@@ -293,3 +294,118 @@ async def test_void_of_what_somebody_had_collected_a_part_of_leaves_it_captured(
         assert (await here.operation(result)).state is OperationState.SUCCEEDED
         payment = (await here.view()).payment
         assert (payment.status, payment.captured_minor, payment.anomaly) == (PaymentStatus.CAPTURED, 4_000, "")
+
+
+class LaggingGateway(InMemoryGateway):
+    """Refuses a reference that it knows (as Amazon's DuplicateReferenceId), and shows results some seconds late."""
+
+    lag = timedelta(seconds=10)
+
+    def _replayed(self, known, request):
+        raise StateConflict("the reference is used", reason_code="DuplicateReference")
+
+    async def look_up(self, request):
+        known = self._known(request)
+        if known and self._clock() - known.time < self.lag:
+            return None
+        return await super().look_up(request)
+
+    def _snapshot(self, payment):
+        shown = super()._snapshot(payment)
+        late = sum(
+            effect.amount_minor
+            for effect in self.effects_of(payment.order_id)
+            if effect.action is Action.REFUND and self._clock() - effect.time < self.lag
+        )
+        if not late:
+            return shown
+        refunded = shown.refunded_minor - late
+        status = PaymentStatus.PARTIALLY_REFUNDED if refunded else PaymentStatus.CAPTURED
+        return replace(shown, refunded_minor=refunded, status=status, references=shown.references[:2])
+
+
+@in_virtual_time
+async def test_refused_repeat_that_no_snapshot_explains_is_no_decline(tmp_path):
+    async with world(tmp_path, partial=True, started=False) as here:
+        here.gateway = LaggingGateway(here.clock.now, capabilities=full_capabilities(partial=True))
+        here.engine = here.replica()
+        await here.engine.start()
+        here.authorized()
+        await here.capture()
+        await asyncio.sleep(30)
+        here.gateway.faults.inject("refund", LOSE_ANSWER)
+        result = await here.refund(amount_minor=1_000, currency_code="USD")
+        assert result.operation.state is OperationState.UNKNOWN
+        await asyncio.sleep(60)
+        state = (await here.operation(result)).state
+        if state is OperationState.DECLINED:  # "Final, nothing moved": staff asks once more.
+            await here.refund(amount_minor=1_000, currency_code="USD")
+        returned = [effect.amount_minor for effect in here.gateway.effects if effect.action is Action.REFUND]
+        assert (state, returned) == (OperationState.SUCCEEDED, [1_000])
+
+
+class BusyGateway(InMemoryGateway):
+    """Carries a capture out 14 s after it came, and refuses a repeat while it is at it. All it shows is true."""
+
+    busy: "asyncio.Task[object] | None" = None
+
+    async def capture(self, request):
+        self.calls.append(("capture", request.reference))
+        if self.busy is not None and not self.busy.done():
+            raise StateConflict("a call under that reference is being worked on", reason_code="DuplicateRequest")
+
+        async def work():
+            await asyncio.sleep(14)
+            return self._carry_out(request)
+
+        self.busy = asyncio.create_task(work())
+        await asyncio.sleep(10)
+        raise TimeoutError("the adapter waits no longer")
+
+
+@in_virtual_time
+async def test_repeat_that_is_refused_while_the_first_attempt_is_worked_on_is_no_decline(tmp_path):
+    async with world(tmp_path, started=False) as here:
+        here.gateway = BusyGateway(here.clock.now)
+        here.engine = here.replica()
+        await here.engine.start()
+        here.authorized()
+        result = await here.capture()
+        assert result.operation.state is OperationState.UNKNOWN
+        await asyncio.sleep(120)
+        assert len(here.gateway.effects) == 1
+        assert (await here.operation(result)).state is OperationState.SUCCEEDED
+
+
+class VoidsWhatIsLeft(InMemoryGateway):
+    """Gives up whatever is left, whatever amount is named; cannot tell what became of a reference."""
+
+    def _carry_out(self, request):
+        if request.action is not Action.VOID:
+            return super()._carry_out(request)
+        held, now = self._find(request.payment), self._clock()
+        left = held.left_minor(Action.VOID, now)
+        if not left:
+            raise StateConflict("nothing is left", reason_code="InvalidState")
+        self._move(held, Action.VOID, left, request.reference)
+        return self._answer(request.action)
+
+
+@in_virtual_time
+async def test_void_that_was_done_is_not_called_declined_where_a_part_had_been_captured(tmp_path):
+    seeing = full_capabilities(partial=True)
+    unseeing = replace(seeing, void=seeing.void._replace(lookup=False))
+    async with world(tmp_path, partial=True, started=False) as here:
+        here.gateway = VoidsWhatIsLeft(here.clock.now, capabilities=unseeing)
+        here.engine = here.replica()
+        await here.engine.start()
+        here.authorized()
+        await here.view()
+        here.gateway.console(Action.CAPTURE, "1", 4_000)
+        here.gateway.faults.inject("void", LOSE_ANSWER)
+        result = await here.void()
+        await asyncio.sleep(120)
+        operation = await here.operation(result)
+        (voided,) = (effect for effect in here.gateway.effects if effect.action is Action.VOID)
+        assert voided.reference == operation.reference
+        assert operation.state is not OperationState.DECLINED

@@ -522,3 +522,39 @@ async def test_hint_outlives_a_memory_of_it_that_was_kept_unheard_and_so_taken_f
         await here.notify()
         await asyncio.sleep(5)
         assert await here.status() is PaymentStatus.REFUNDED
+
+
+@in_virtual_time
+async def test_hint_outlives_the_slow_first_sight_of_another_replica(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        other = here.replica()
+        await other.start()
+        # This replica's first sight takes its snapshot and is slow to hear of it.
+        here.gateway.faults.inject("snapshot", slow_answer(lambda: asyncio.sleep(8)))
+        first_sight = asyncio.create_task(here.view())
+        await asyncio.sleep(0.5)
+        # Another replica sees the order meanwhile, and is notified of a change whose look fails, then dies.
+        await other.get_payment(STORE, "1")
+        here.gateway.console(Action.CAPTURE, "1")
+        here.gateway.faults.inject("snapshot", UNAVAILABLE, times=3)
+        headers, body = here.gateway.make_notification("1")
+        await other.take_notification(STORE, headers, body)
+        await asyncio.sleep(2.5)  # Its look, and that of the schedule, fail: put off by about 30 s.
+        assert (await other.get_payment(STORE, "1")).payment.next_refresh_time is not None
+        await first_sight
+        await asyncio.sleep(600)
+        assert await here.status() is PaymentStatus.CAPTURED
+
+
+@in_virtual_time
+async def test_order_that_is_not_ours_and_that_the_store_deleted_is_looked_at_no_more(tmp_path):
+    async with world(tmp_path) as here:
+        here.pending()
+        await here.view()
+        here.platform.change("1", method_name="Bank transfer")
+        await here.refresh()
+        here.platform.remove("1")
+        await here.notify()
+        await asyncio.sleep(60)
+        assert (await here.view()).payment.next_refresh_time is None

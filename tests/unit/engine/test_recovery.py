@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from support.virtual_time import START, in_virtual_time
-from support.world import STORE, blind, world
+from support.world import STORE, TOTAL, blind, world
 
 from payment_actions_server.domain.errors import ActionNotAvailable, OperationNotFound
 from payment_actions_server.domain.event import EventType
@@ -447,3 +447,27 @@ async def test_slow_answer_within_the_lease_is_waited_for_by_all(tmp_path):
         await here.refresh()
         assert here.asked("look_up") == []
         assert (await task).operation.state is OperationState.SUCCEEDED
+
+
+@in_virtual_time
+async def test_every_attempt_names_the_same_payment_at_the_gateway(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        other = here.gateway.authorize("1 once more", TOTAL)
+        await here.view()
+        told = []
+        capture = here.gateway.capture
+
+        async def listening(request):
+            told.append(request.payment.reference("payment"))
+            return await capture(request)
+
+        here.gateway.capture = listening
+        here.gateway.faults.inject("capture", LOSE_REQUEST)
+        await here.capture()
+        order = here.platform.order("1")
+        here.platform.change("1", references=(*order.references, other))  # The shop authorized once more.
+        await here.refresh()
+        await asyncio.sleep(120)
+        assert len(told) > 1
+        assert set(told) == {told[0]}

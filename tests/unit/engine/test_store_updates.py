@@ -11,7 +11,7 @@ from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.engine import EnginePolicy, PaymentQuery
-from payment_actions_server.plugins import Action, PaymentStatus
+from payment_actions_server.plugins import Action, PaymentStatus, StatusApplied
 from payment_actions_server.plugins.fakes import COMPLETED, HANG, LOSE_ANSWER, UNAVAILABLE, slow, slow_answer
 
 
@@ -287,3 +287,34 @@ async def test_platform_that_hangs_is_given_up_and_holds_up_no_other_store(tmp_p
         assert other.platform.order("1").status is PaymentStatus.CAPTURED
         await asyncio.sleep(30)
         assert here.platform.order("1").status is PaymentStatus.CAPTURED
+
+
+@in_virtual_time
+async def test_write_whose_answer_is_lost_after_its_lease_does_not_lie_over_a_newer_one(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.view()
+
+        def written_as_told(update):  # A platform that writes what it is told.
+            here.platform.change("1", status=update.status, platform_status=update.status.value)
+            return StatusApplied(update.status.value, written=True)
+
+        here.platform._apply = written_as_told
+        deliver, stood = here.engine._store_updates.deliver, []
+
+        async def deliver_after_a_standstill(claimed):
+            """Stand still between the claim's commit and the call, once, for longer than the lease."""
+            if not stood:
+                stood.append(claimed)
+                await asyncio.sleep(90)
+                here.platform.faults.inject("apply_status", LOSE_ANSWER)
+            await deliver(claimed)
+
+        here.engine._store_updates.deliver = deliver_after_a_standstill
+        await here.capture()
+        await asyncio.sleep(1)
+        await here.refund()
+        await asyncio.sleep(80)
+        assert here.platform.order("1").status is PaymentStatus.REFUNDED
+        await asyncio.sleep(900)
+        assert here.platform.order("1").status is PaymentStatus.REFUNDED

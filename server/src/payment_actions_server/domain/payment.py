@@ -13,7 +13,7 @@ from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.snapshot import GatewayReference, Snapshot
 from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
-from payment_actions_server.domain.transitions import forward
+from payment_actions_server.domain.transitions import forward, offered
 
 
 class PaymentKey(NamedTuple):
@@ -249,6 +249,14 @@ class Payment(Struct, frozen=True, kw_only=True, gc=False):
             return self.status is PaymentStatus.VOIDED or (self.status is PaymentStatus.CAPTURED and uncaptured)
         # Exactly so much: another amount that somebody else moved is not what was asked for.
         return self.done_minor(operation.action) == operation.base_minor + operation.amount_minor
+
+    def has_room_for(self, operation: Operation) -> bool:
+        """Tell whether ``operation`` could be done to this payment: its status lets it, and so much is left."""
+        if operation.action not in offered(self.status):
+            return False
+        if operation.action is Action.REFUND:
+            return operation.amount_minor <= self.captured_minor - self.refunded_minor
+        return operation.amount_minor <= self.authorized_minor - self.captured_minor
 
 
 def _captured(payment: Payment, captured_minor: int) -> PaymentStatus:

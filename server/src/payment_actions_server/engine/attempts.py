@@ -146,6 +146,10 @@ class Attempts:
         blind = not store.gateway.capabilities.of(operation.action).lookup
         if blind and not first and (hidden := _hidden(now_true, operation)):
             return told._replace(state=OperationState.NEEDS_REVIEW, message=hidden)
+        if not first and snapshot.under_way is None and now_true.has_room_for(operation):
+            # Nothing that is shown says why: it may be refused for an earlier attempt's sake, which is still on its way
+            # or done and not shown yet.
+            return told._replace(state=OperationState.UNKNOWN)
         return told
 
     async def look(self, store: Store, payment: Payment, cause: Cause) -> tuple[Verdict, Snapshot, Payment]:
@@ -200,13 +204,16 @@ def _hidden(payment: Payment, operation: Operation) -> str:
     """Return why nobody can see whether ``operation`` was done, which ``payment`` does not show; empty if one can."""
     if operation.action is not Action.VOID:
         return _OTHER_AMOUNT if payment.done_minor(operation.action) != operation.base_minor else ""
-    # Once some of it was returned, a status does not say any more what became of the part that was never collected.
-    part = payment.captured_minor + operation.amount_minor <= payment.authorized_minor
-    return _RETURNED if part and payment.refunded_minor else ""
+    if payment.captured_minor + operation.amount_minor <= payment.authorized_minor:
+        # Once some was returned, a status does not say any more what became of the part that was never collected.
+        return _RETURNED if payment.refunded_minor else ""
+    # More was collected since. If the rest is no longer open, it was given up, by us or by whoever collected.
+    open_still = payment.status is PaymentStatus.PARTIALLY_CAPTURED
+    return "" if open_still or payment.captured_minor == payment.authorized_minor else _OTHER_AMOUNT
 
 
 def gateway_request(payment: Payment, operation: Operation) -> GatewayRequest:
-    """Return the call that an operation makes: for every attempt the same."""
+    """Return the call that an operation makes: for every attempt the same but for ids that became known meanwhile."""
     return GatewayRequest(
         action=operation.action,
         payment=gateway_payment(payment),

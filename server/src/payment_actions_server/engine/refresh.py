@@ -113,9 +113,17 @@ class Refresh:
         try:
             if await self._context.storage.change(key, claim):
                 await self.refresh(key, SCHEDULE)
+        except OrderNotFound:  # Of one that is not ours, the store alone knows; and it knows it no more.
+            await self._context.storage.change(key, self._end_looks)
         except Exception as error:  # noqa: BLE001 - one payment that cannot be looked at holds up no other
             log.warning("scheduled look failed", store=key.store, order_id=key.order_id, error=str(error))
             await self._context.storage.change(key, self._ledger.plan_look_again)
+
+    def _end_looks(self, work: PaymentWork) -> None:
+        if work.known().ours:
+            self._ledger.plan_look_again(work)
+        else:
+            work.reschedule(None, 0)
 
     async def _look(self, key: PaymentKey, cause: Cause) -> Look:
         store = self._context.store(key.store)
@@ -182,6 +190,9 @@ class Refresh:
     ) -> Payment:
         payment = work.known()
         changed = _as_ordered(store, payment, order)
+        if work.operation is not None:
+            # Each attempt at an operation is to name the same payment at the gateway, also once the shop adds another.
+            changed = replace(changed, references=payment.references)
         if changed != payment:
             work.index_references(names_of(changed.order_id, changed.order_number))
             message = "The store changed the order"

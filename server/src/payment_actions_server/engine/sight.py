@@ -109,7 +109,8 @@ class Sight:
         """
         payment, storage = record.payment, self._context.storage
         assert payment is not None
-        since = payment.create_time - timedelta(seconds=self._context.policy.lease_seconds)
+        lease = timedelta(seconds=self._context.policy.lease_seconds)
+        since, first_plan = payment.create_time - lease, payment.create_time + lease
         strays = await storage.stray_identifiers(key.store, since)
         notified = not strays.isdisjoint(reference.value for reference in payment.references)
 
@@ -117,7 +118,7 @@ class Sight:
             now_known = work.known()
             if notified:
                 work.reschedule(self._context.clock.now(), 0)
-            elif now_known.next_refresh_time == payment.next_refresh_time:  # Else somebody has asked for a look since.
+            elif now_known.next_refresh_time == first_plan:  # Else somebody has asked for a look since.
                 work.reschedule(self._ledger.next_look(replace(now_known, next_refresh_time=None), 0), 0)
             return Record(work.payment, work.operation, work.store_update)
 

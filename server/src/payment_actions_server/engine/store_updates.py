@@ -89,6 +89,9 @@ class StoreUpdates:
 
     async def _deliver(self, claimed: StoreUpdate, payment: Payment) -> None:
         key, store = payment.key, self._context.store(claimed.store)
+        assert claimed.lease_expire_time is not None
+        if claimed.lease_expire_time <= self._context.clock.now():
+            return  # Somebody may be writing a newer status by now; if nobody is, the loop claims it anew.
         try:
             async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
                 applied = sound(StatusApplied, await store.platform.apply_status(_update(payment)))
@@ -142,6 +145,8 @@ class StoreUpdates:
     def _put_off(self, work: PaymentWork, claimed: StoreUpdate, problem: str) -> None:
         payment, current = work.known(), work.known_store_update()
         if _overtaken(claimed, current):
+            if current.generation != claimed.generation:
+                self._look_later(work)  # It may still be carried out, and lie over the newer status then.
             return
         wait = self._context.policy.store_update.after(claimed.attempts - 1, self._context.random)
         later = replace(

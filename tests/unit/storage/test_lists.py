@@ -11,7 +11,7 @@ from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.snapshot import GatewayReference
 from payment_actions_server.domain.status import OperationState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdateState
-from payment_actions_server.storage import PaymentFilter, names_of
+from payment_actions_server.storage import PaymentFilter, lists, names_of
 
 PAYMENTS = 300
 FILTERS = 250
@@ -125,8 +125,11 @@ async def pages(storage, wanted):
     return found
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_pages_of_any_combination_of_filters_hold_what_a_plain_filter_and_sort_say(storage, seed):
+@pytest.mark.parametrize(("seed", "expiring_max"), [(1, lists.EXPIRING_MAX), (2, 10)])
+async def test_pages_of_any_combination_of_filters_hold_what_a_plain_filter_and_sort_say(
+    storage, monkeypatch, seed, expiring_max
+):
+    monkeypatch.setattr(lists, "EXPIRING_MAX", expiring_max)
     random = Random(seed)
     made = [some_payment(random, number) for number in range(PAYMENTS)]
     population = await asyncio.gather(*(add(storage, *each) for each in made))

@@ -10,7 +10,7 @@ from sqlalchemy.schema import CreateIndex
 from support.records import NOW
 
 from payment_actions_server.domain.status import PaymentStatus
-from payment_actions_server.storage import PaymentFilter
+from payment_actions_server.storage import PaymentFilter, lists
 from payment_actions_server.storage.rows import PAYMENT_CHANGES, STORE_UPDATE_COLUMNS
 from payment_actions_server.storage.sqlite_sql import _INDEXED
 from payment_actions_server.storage.tables import payments
@@ -97,7 +97,7 @@ async def test_no_list_reads_the_payments_from_end_to_end(storage, narrowed, sto
     taken = await steps(storage, lambda here: here.list_records(wanted_of(narrowed, store, page)))
     read = {step for step in taken if step.startswith(("SCAN p ", "SCAN payments"))}
     few = ("ix_payments_anomaly", "ix_payments_store_update_due")
-    assert read <= {f"SCAN payments USING INDEX {index}" for index in few}
+    assert read <= {f"SCAN p USING INDEX {index}" for index in few}
     assert not [step for step in taken if step == "SEARCH p USING INDEX ix_payments_store_status_changed (store=?)"]
 
 
@@ -121,10 +121,24 @@ async def effort(storage, wanted):
 
 @every_store
 async def test_a_page_takes_as_much_however_many_payments_there_are(storage, sqlite, store):
-    lists = [(narrowed, page) for narrowed in NARROWED for page in MIDDLE]
+    all_lists = [(narrowed, page) for narrowed in NARROWED for page in MIDDLE]
     await insert(sqlite, 1, 200)
-    before = {each: await effort(storage, wanted_of(each[0], store, each[1])) for each in lists}
+    before = {each: await effort(storage, wanted_of(each[0], store, each[1])) for each in all_lists}
     await insert(sqlite, 201, 4000)
-    after = {each: await effort(storage, wanted_of(each[0], store, each[1])) for each in lists}
+    after = {each: await effort(storage, wanted_of(each[0], store, each[1])) for each in all_lists}
     assert not {each: (before[each], more) for each, more in after.items() if more > 1.2 * before[each] + 5}
     assert max(before.values()) > 100  # It is counted at all.
+
+
+@every_store
+@every_page
+async def test_a_list_of_what_runs_out_takes_as_much_however_much_does(storage, sqlite, monkeypatch, store, page):
+    monkeypatch.setattr(lists, "EXPIRING_MAX", 100)
+    wanted = wanted_of("expiring", store, page)._replace(authorization_expire_before=NOW + timedelta(days=1))
+    efforts = []
+    for first, last in ((1, 1000), (1001, 4000)):
+        await insert(sqlite, first, last)
+        await sqlite.run("UPDATE payments SET status = 'AUTHORIZED', authorization_expire_time = update_time")
+        efforts.append(await effort(storage, wanted))
+    assert efforts[1] <= 1.2 * efforts[0] + 5
+    assert efforts[0] > 100  # It is counted at all.

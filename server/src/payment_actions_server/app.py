@@ -320,7 +320,7 @@ class Service:
         self._config = config
         self._plugins = plugins
         self._clock = clock or SystemClock()
-        self._policy = policy or EnginePolicy(lease_seconds=config.server.lease_seconds)
+        self._policy = policy or EnginePolicy.of_lease(config.server.lease_seconds)
         self._resources = AsyncExitStack()
         self._ready = False
         self.grpc_port = 0

@@ -1,6 +1,7 @@
 """The store platform comes to hold each payment's status: at least once, and the newest last."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -318,3 +319,27 @@ async def test_write_whose_answer_is_lost_after_its_lease_does_not_lie_over_a_ne
         assert here.platform.order("1").status is PaymentStatus.REFUNDED
         await asyncio.sleep(900)
         assert here.platform.order("1").status is PaymentStatus.REFUNDED
+
+
+@in_virtual_time
+async def test_writes_of_a_slow_store_never_run_side_by_side_however_short_the_lease(tmp_path):
+    async with world(tmp_path, policy=replace(EnginePolicy.of_lease(12), discovery_seconds=0)) as here:
+        here.authorized()
+        under_way, most = 0, 0
+
+        async def slowly(update):
+            nonlocal under_way, most
+            under_way, most = under_way + 1, max(most, under_way + 1)
+            try:
+                await asyncio.sleep(15)
+            finally:
+                under_way -= 1
+            return StatusApplied(update.status.value, written=True)
+
+        here.platform.apply_status = slowly
+        await here.replica().start()
+        await here.capture()
+        await asyncio.sleep(600)
+        update = (await here.view()).store_update
+        assert (most, update.state) == (1, StoreUpdateState.PENDING)
+        assert update.last_error

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final, Self
 
 from payment_actions_server.domain.decision import Terms
 from payment_actions_server.domain.payment import Payment
@@ -22,6 +23,9 @@ class Backoff:
         return timedelta(seconds=seconds * random.uniform(0.8, 1.2))
 
 
+PLATFORM_CALL_SECONDS_MAX: Final = 20.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnginePolicy:
     """All the engine's patience. The defaults are for production; tests shorten them."""
@@ -35,7 +39,8 @@ class EnginePolicy:
     refresh: Backoff = Backoff(first_seconds=30, max_seconds=21600)  #: Between looks at an unsettled payment.
     store_update: Backoff = Backoff(first_seconds=1, max_seconds=900)  #: Between tries to write to the store.
     expiry_margin_seconds: float = 60.0  #: How long after an authorization's end to look what became of it.
-    platform_call_seconds_max: float = 20.0
+    platform_call_seconds_max: float = PLATFORM_CALL_SECONDS_MAX
+    """How long a call to a store may take: less than a lease, or a write that is only slow would be done twice."""
     store_doubt_seconds: float = 300.0  #: How long the store may still carry out a write whose answer never came.
     poll_seconds: float = 1.0  #: How often the background looks for work that is due.
     batch_max: int = 32  #: How much due work one look takes.
@@ -43,6 +48,12 @@ class EnginePolicy:
     discovery_lookback_hours: float = 24.0  #: How far back the first of these looks goes.
     notification_memory_days: float = 60.0  #: How long message ids are remembered; Amazon resends for 14 days.
     watch_idle_seconds: float = 15.0  #: How often a silent watch shows a sign of life.
+
+    @classmethod
+    def of_lease(cls, lease_seconds: float) -> Self:
+        """Return the defaults with another lease, which no call to a store outlasts."""
+        platform_call_seconds_max = min(PLATFORM_CALL_SECONDS_MAX, 0.75 * lease_seconds)
+        return cls(lease_seconds=lease_seconds, platform_call_seconds_max=platform_call_seconds_max)
 
     def next_look(
         self, payment: Payment, terms: Terms, now: datetime, random: Random, refreshes: int

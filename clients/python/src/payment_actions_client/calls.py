@@ -302,7 +302,8 @@ def run_actions(items: Iterable[pb.ActionItem], *, validate_only: bool = False) 
     """Run many actions, each standing alone, and yield one message for each as it ends.
 
     A lost connection is taken up again with the items that have not ended. An item's error is in its message:
-    `error_of_status` reads it.
+    `error_of_status` reads it. One without a reason says that the outcome is unknown, as when the item may have been
+    begun before the connection was lost and the service that answers then cannot tell.
 
     :param items: up to 10,000; `action_item` makes them. Keep them: running them again repeats nothing.
     :param validate_only: only say what each would do.

@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar, Generic, TypeVar
 
+from google.rpc import code_pb2, status_pb2
+
 from payment_actions.v1 import payment_actions_pb2 as pb
+from payment_actions_client.errors import error_of_status, of_this_attempt
 
 Item = TypeVar("Item")
 
@@ -81,11 +84,12 @@ class Run(Stream[pb.RunActionsResponse]):
         self._open = dict.fromkeys(range(len(self._items)))  # Places of those not ended; a dict keeps their order.
         self._asked: list[int] = []  # What the present connection's indexes mean.
         self._begun = False
+        self._again = False  # What is open may have reached the service by a connection before.
 
     @property
     def request(self) -> pb.RunActionsRequest:
         """Return a request for what is open; an empty run is sent too, for the service to refuse."""
-        self._asked, self._begun = list(self._open), True
+        self._asked, self._again, self._begun = list(self._open), self._begun, True
         items = [self._items[index] for index in self._asked]
         return pb.RunActionsRequest(items=items, validate_only=self._validate_only)
 
@@ -112,7 +116,23 @@ class Run(Stream[pb.RunActionsResponse]):
         if index not in self._open:
             return ()
         del self._open[index]
+        if self._again and self.acts and _of_this_attempt(response):
+            response.error.CopyFrom(_unknown(response.error.message))
         response.index = index
         response.completed_count = len(self._items) - len(self._open)
         response.total_count = len(self._items)
         return (response,)
+
+
+def _of_this_attempt(response: pb.RunActionsResponse) -> bool:
+    error = error_of_status(response.error)
+    return bool(error.reason) and of_this_attempt(error)
+
+
+def _unknown(refusal: str) -> status_pb2.Status:
+    """Return what became of an item whose only answer is of an attempt that was not the first: nobody knows."""
+    message = (
+        f"{refusal} It was asked for before, without an answer: it may have happened."
+        " Run it again with the same request_id: it acts once, however often it is run."
+    )
+    return status_pb2.Status(code=code_pb2.UNKNOWN, message=message)

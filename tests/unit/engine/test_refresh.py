@@ -176,6 +176,22 @@ async def test_snapshot_overtaken_by_our_own_capture_is_late_not_wrong(tmp_path)
 
 
 @in_virtual_time
+async def test_gateway_whose_reads_lag_for_a_moment_is_no_contradiction(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.capture()
+        await asyncio.sleep(5)
+        true, begun = here.gateway.snapshot, asyncio.get_running_loop().time()
+
+        async def lagging(payment):
+            return STALE if asyncio.get_running_loop().time() < begun + 0.8 else await true(payment)
+
+        here.gateway.snapshot = lagging
+        assert await here.refresh() == []
+        assert (await here.view()).payment.anomaly == ""
+
+
+@in_virtual_time
 async def test_late_snapshot_does_not_show_our_ended_operation_as_somebody_elses(tmp_path):
     async with world(tmp_path, started=False) as here:
         here.authorized()

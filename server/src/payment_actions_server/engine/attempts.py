@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 LOOKS_MAX = 3
 """How often a snapshot that lies behind is asked for again before it is believed."""
+LAST_LOOK_SECONDS: Final = 1.0
+"""How long the last of them waits: what a gateway shows may lag behind what it did."""
 
 
 class Attempts:
@@ -159,6 +161,8 @@ class Attempts:
         """
         verdict, now_true = Verdict.CONTRADICTION, payment
         for look in range(1, LOOKS_MAX + 1):
+            if look == LOOKS_MAX:
+                await asyncio.sleep(LAST_LOOK_SECONDS)
             snapshot = await self.snapshot(store, now_true)
             verdict, now_true = await self._follow(now_true, snapshot, cause, last_look=look == LOOKS_MAX)
             if verdict is not Verdict.CONTRADICTION:

@@ -1,7 +1,9 @@
 """A shop under test: place an order, act on it, and wait until everything has come to rest."""
 
+import re
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_client import Client
@@ -12,7 +14,19 @@ from payment_actions_server.demo.telling import status
 WAIT_SECONDS_MAX = 150  # The schedule's second look at an unsettled payment comes up to 72 s after the first.
 
 
-class PatientStage(Stage):
+class StageOver(Stage):
+    """A stage whose service keeps its record in a database of the test's; none named: in a file, as the demo does."""
+
+    def __init__(self, folder: Path, database: str, *, service_settings: str = "") -> None:
+        super().__init__(folder, service_settings=service_settings)
+        self._database = database
+
+    def _configuration(self) -> str:
+        written = super()._configuration()
+        return re.sub(r"(?m)^database = .*$", f'database = "{self._database}"', written) if self._database else written
+
+
+class PatientStage(StageOver):
     """A stage whose service waits for Amazon's answers however busy the machine is: none of them is in doubt."""
 
     gateway_seconds_max = 15.0

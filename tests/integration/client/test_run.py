@@ -23,7 +23,7 @@ PROGRAM = str(Path(sys.executable).with_name("payment-actions"))
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
-    with PatientStage(tmp_path_factory.mktemp("stage")) as running:
+    with PatientStage(tmp_path_factory.mktemp("stage"), database="") as running:
         yield running
 
 

@@ -8,8 +8,14 @@ from payment_actions_server.demo.checkout import Checkout
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory):
-    with PatientStage(tmp_path_factory.mktemp("stage")) as running:
+def database():
+    """Return the URL of the database that a module's stage is over; none: a file of its own."""
+    return ""
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory, database):
+    with PatientStage(tmp_path_factory.mktemp("stage"), database) as running:
         yield running
 
 

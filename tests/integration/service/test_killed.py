@@ -1,4 +1,7 @@
-"""Kill -9 at the three places where it hurts: afterwards exactly one effect, and the shop holds the right status."""
+"""Kill -9 at the three places where it hurts: afterwards exactly one effect, and the shop holds the right status.
+
+Over each kind of database.
+"""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -6,17 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.settling import Shopfront, until
+from support.databases import ENGINES
+from support.settling import Shopfront, StageOver, until
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_client import Client, OutcomeUnknown, RetryPolicy
 from payment_actions_server.demo.checkout import Checkout
-from payment_actions_server.demo.stage import Stage
 
 PLUGIN = Path(__file__).parents[2] / "support" / "pausing_plugin"
 
 
-class PausableStage(Stage):
+class PausableStage(StageOver):
     """A stage whose gateway is a third party's plugin that can be stopped just before Amazon is called."""
 
     gateway_adapter = "pausing_amazon_pay"
@@ -30,9 +33,14 @@ class PausableStage(Stage):
         return super().environment() | {"PYTHONPATH": paths, "PAUSE_FILE": str(self.pause)}
 
 
+@pytest.fixture(params=ENGINES)
+def database(request):
+    return request.getfixturevalue("postgres_url") if request.param == "postgresql" else ""
+
+
 @pytest.fixture
-def stage(tmp_path):
-    with PausableStage(tmp_path, service_settings="lease_seconds = 10") as running:
+def stage(tmp_path, database):
+    with PausableStage(tmp_path, database, service_settings="lease_seconds = 10") as running:
         yield running
 
 

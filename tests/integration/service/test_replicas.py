@@ -1,28 +1,25 @@
 """Two replicas of the service over one PostgreSQL: whoever is asked, the payment is one."""
 
-import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 import pytest
-from support.settling import Shopfront, until
+from support.settling import Shopfront, StageOver, until
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_client import Client, OutcomeUnknown, RetryPolicy
 from payment_actions_server.demo.checkout import Checkout
 from payment_actions_server.demo.processes import service
-from payment_actions_server.demo.stage import Stage
 
 
-class Replicated(Stage):
+class Replicated(StageOver):
     """A stage with a second service beside the first, over one database."""
 
     gateway_seconds_max = 9.0  # Nothing is in doubt on a busy machine either.
 
     def __init__(self, folder, database):
-        super().__init__(folder, service_settings="lease_seconds = 16")
-        self._database = database
+        super().__init__(folder, database, service_settings="lease_seconds = 16")
 
     @property
     def other_target(self):
@@ -42,9 +39,6 @@ class Replicated(Stage):
     def _stop_service(self):
         super()._stop_service()
         self.other.stop()
-
-    def _configuration(self):
-        return re.sub(r"(?m)^database = .*$", f'database = "{self._database}"', super()._configuration())
 
 
 @pytest.fixture(scope="module")

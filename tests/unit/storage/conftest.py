@@ -40,6 +40,17 @@ def database(request):
     return request.getfixturevalue({"sqlite": "sqlite", "postgresql": "postgres"}[request.param])
 
 
+@pytest.fixture(params=ENGINES)
+def blank(request, path):
+    """Return a database without anything in it, of each kind."""
+    if request.param == "postgresql":
+        yield PostgresDatabase(request.getfixturevalue("empty_postgres_url"))
+    else:
+        database = SqliteDatabase(path)
+        yield database
+        database.close()
+
+
 @pytest.fixture
 async def opened():
     """Return what opens a storage over a database, as a process of its own would have; all are closed in the end."""

@@ -8,7 +8,8 @@ from typing import Final
 from payment_actions_server.domain.event import Event
 from payment_actions_server.engine.context import Context
 
-PAGE: Final = 500
+PAGE: Final = 100
+"""Events that are read at a time; a reader who lags holds as many in memory."""
 
 
 class Watch:

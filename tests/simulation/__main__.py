@@ -126,12 +126,13 @@ def _mutant(name: str) -> int:
 
 def mutants_table(findings: list[Finding]) -> list[str]:
     """Return the table of planted faults: how many seeds each took, and what found it."""
-    wide = max(len(finding.mutant.name) for finding in findings)
+    wide = max(len(finding.name) for finding in findings)
     lines = [f"{'planted fault':{wide}}  {'found after':>11}  {'bound':>5}  by the invariant"]
-    for mutant, seeds, invariant in findings:
+    for name, seeds, invariant in findings:
+        mutant = MUTANTS[name]
         after = f"{seeds} seed{'s' if seeds > 1 else ''}" if seeds else "NOT FOUND"
         by = invariant if seeds else f"{' or '.join(mutant.found_by)}; but: {invariant or 'all held'}"
-        lines.append(f"{mutant.name:{wide}}  {after:>11}  {mutant.within:5}  {by}")
+        lines.append(f"{name:{wide}}  {after:>11}  {mutant.within:5}  {by}")
     return lines
 
 

@@ -74,7 +74,7 @@ MUTANTS: dict[str, Mutant] = {}
 class Finding(NamedTuple):
     """What became of a planted fault."""
 
-    mutant: Mutant
+    name: str
     seeds: int  #: How many it took; 0: not found.
     invariant: str  #: By which it was found; else by which worlds failed that are not to find it, if any did.
 
@@ -91,9 +91,9 @@ def look_for(mutant: Mutant) -> Finding:
         for seed in range(mutant.within):
             invariant = simulation.simulate(seed).invariant
             if invariant in mutant.found_by:
-                return Finding(mutant, seed + 1, invariant)
+                return Finding(mutant.name, seed + 1, invariant)
             others = others or invariant
-    return Finding(mutant, 0, others)
+    return Finding(mutant.name, 0, others)
 
 
 def mutant(name: str, *, within: int, found_by: str | tuple[str, ...]) -> Callable[[Plant], Plant]:

@@ -1,5 +1,6 @@
 """A short form of `make simulate-mutants`: what is found soon is found here, too."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -9,6 +10,7 @@ import pytest
 
 from payment_actions_server.engine import attempts
 from payment_actions_server.storage.sqlite import SqliteStorage
+from simulation.__main__ import mutants_table
 from simulation.mutants import MUTANTS, find, look_for
 from simulation.simulate import simulate
 
@@ -67,6 +69,11 @@ def _broken_commit():
 def test_planted_fault_that_only_crashes_is_not_found(name, patches):
     finding = look_for(replace(MUTANTS[name], patches=patches))
     assert (finding.seeds, finding.invariant) == (0, "nothing unexpected is logged")
+
+
+def test_what_workers_find_is_told_in_one_table():
+    finding = pickle.loads(pickle.dumps(find(SOON[0])))
+    assert mutants_table([finding])[1].endswith(finding.invariant)
 
 
 def test_no_planted_fault_is_to_be_found_by_its_own_crash():

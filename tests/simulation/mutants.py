@@ -338,7 +338,7 @@ def _() -> Patches:
     yield patch.object(Recovery, "_recover", recover)
 
 
-@mutant("no trace taken for a failure", within=100, found_by="FAILED is true")
+@mutant("no trace taken for a failure", within=300, found_by="FAILED is true")
 def _() -> Patches:
     original = Attempts.look_up
 

@@ -2,7 +2,8 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic
+from contextlib import contextmanager
+from time import monotonic, sleep
 
 import pytest
 from support.settling import Shopfront, StageOver, until
@@ -77,9 +78,32 @@ def test_what_is_captured_at_one_is_refunded_at_the_other(one, other):
     assert {"ann", "bob"} <= {event.actor for event in here}
 
 
-def test_watcher_of_one_hears_within_a_second_what_the_other_did(stage, one):
+NAP_SECONDS = 0.01
+WAKES = 8  #: At most so many times somebody on the way must wake up: replica, database and client, some of them twice.
+
+
+@contextmanager
+def napping():
+    """Take naps, and give by how much each was too long: so late is whoever wants to wake up on this machine now."""
+    too_long, ended = [], threading.Event()
+
+    def nap():
+        while not ended.is_set():
+            began = monotonic()
+            sleep(NAP_SECONDS)
+            too_long.append(monotonic() - began - NAP_SECONDS)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(nap)
+        try:
+            yield too_long
+        finally:
+            ended.set()
+
+
+def test_watcher_of_one_hears_within_half_a_second_what_the_other_did(stage, one):
     heard = []
-    with Client(stage.other_target) as watching, ThreadPoolExecutor(1) as pool:
+    with Client(stage.other_target) as watching, ThreadPoolExecutor(1) as pool, napping() as too_long:
 
         def watch():
             for event in watching.watch_events(["eu-shop"], after_sequence=0):
@@ -89,16 +113,16 @@ def test_watcher_of_one_hears_within_a_second_what_the_other_did(stage, one):
             return {event.order_id: moment for event, moment in heard if event.type == pb.EVENT_TYPE_OPERATION_ENDED}
 
         pool.submit(watch)
-        delays = []
         try:
-            for _ in range(5):  # The best of five: what else runs on this machine is not the service's fault.
+            for _ in range(5):
                 order = one.order()
                 one.client.capture(order.store, order.order_id)
                 answered = monotonic()
-                delays.append(until(lambda: ends().get(order.order_id), "the capture's end") - answered)  # noqa: B023
+                too_long.clear()
+                delay = until(lambda: ends().get(order.order_id), "the capture's end") - answered  # noqa: B023
+                assert delay < 0.5 + WAKES * max(too_long, default=0)
         finally:
             watching.close()
-    assert min(delays) < 1
     sequences = [event.sequence for event, _ in heard]
     assert sequences == sorted(set(sequences))
 

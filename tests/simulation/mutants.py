@@ -349,6 +349,11 @@ def _() -> Patches:
     yield patch.object(Attempts, "look_up", look_up)
 
 
+@mutant("refused repeat taken for a decline", within=150, found_by="DECLINED is true")
+def _() -> Patches:
+    yield patch.object(Payment, "has_room_for", lambda *_: False)
+
+
 @mutant("refused repeat taken for a failure", within=300, found_by="FAILED is true")
 def _() -> Patches:
     original = Attempts.send

@@ -11,6 +11,7 @@ from simulation.sides import (
     BLIND_NO_REPEAT,
     FORGETS_SOON,
     GATEWAYS,
+    REFUSES_REPEATS,
     SEES_ALL,
     VOID_WITHOUT_REFERENCE,
 )
@@ -93,7 +94,7 @@ def _drawn(random: Random) -> Setting:
         pace_seconds=random.choice((0.3, 1.5, 4.0)),
         skews=tuple(random.uniform(-skew, skew) for _ in range(replicas)),
         moody=random.random() < 0.7,
-        lenient=gateway != VOID_WITHOUT_REFERENCE and partial and random.random() < 0.4,
+        lenient=gateway not in (VOID_WITHOUT_REFERENCE, REFUSES_REPEATS) and partial and random.random() < 0.4,
         obedient=obedient,
         barred=frozenset(barred),
     )

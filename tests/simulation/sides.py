@@ -27,7 +27,16 @@ BLIND = "blind"
 BLIND_FORGETS_SOON = "blind, forgets soon"
 BLIND_NO_REPEAT = "blind, takes no repeat"
 VOID_WITHOUT_REFERENCE = "void without reference"
-GATEWAYS: Final = (SEES_ALL, FORGETS_SOON, BLIND, BLIND_FORGETS_SOON, BLIND_NO_REPEAT, VOID_WITHOUT_REFERENCE)
+REFUSES_REPEATS = "slow, refuses repeats"
+GATEWAYS: Final = (
+    SEES_ALL,
+    FORGETS_SOON,
+    BLIND,
+    BLIND_FORGETS_SOON,
+    BLIND_NO_REPEAT,
+    VOID_WITHOUT_REFERENCE,
+    REFUSES_REPEATS,
+)
 
 
 def capabilities_of(kind: str, *, partial: bool) -> GatewayCapabilities:
@@ -121,9 +130,28 @@ class VoidWithoutReference(RealisticGateway):
         raise StateConflict(f"the payment is {held.status(now)}", reason_code="InvalidState")
 
 
+class RefusesRepeats(RealisticGateway):
+    """One that may work on a call for long, unseen, and refuses whatever else comes under its reference."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._taken_up: set[str] = set()
+
+    def take_up(self, request: GatewayRequest) -> None:
+        """Begin to work on a call, of which nothing shows until it is carried out."""
+        if request.reference in self._taken_up or self._known(request):
+            raise StateConflict("the reference is known", reason_code="DuplicateReference")
+        self._taken_up.add(request.reference)
+
+    def _carry_out(self, request: GatewayRequest) -> GatewayResult:
+        self._taken_up.discard(request.reference)
+        return super()._carry_out(request)
+
+
 def gateway_of(kind: str, clock: Any, random: Random, *, partial: bool, lenient: bool, moody: bool) -> RealisticGateway:
     """Return a gateway of this kind."""
-    sort = VoidWithoutReference if kind == VOID_WITHOUT_REFERENCE else LenientGateway if lenient else RealisticGateway
+    sort: type[RealisticGateway] = LenientGateway if lenient else RealisticGateway
+    sort = {VOID_WITHOUT_REFERENCE: VoidWithoutReference, REFUSES_REPEATS: RefusesRepeats}.get(kind, sort)
     return sort(clock, random, capabilities=capabilities_of(kind, partial=partial), moody=moody)
 
 

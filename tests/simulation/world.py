@@ -26,7 +26,7 @@ from simulation.faults import NOTIFICATION, FaultPlan
 from simulation.replica import Replica
 from simulation.scheduler import OWNER
 from simulation.setting import Setting
-from simulation.sides import ObedientPlatform, gateway_of
+from simulation.sides import ObedientPlatform, RefusesRepeats, gateway_of
 from simulation.story import Story
 
 MOVING = (Action.CAPTURE, Action.VOID, Action.REFUND)
@@ -230,6 +230,9 @@ class World:
         self, request: GatewayRequest, call: Callable[[GatewayRequest], Awaitable[GatewayResult]]
     ) -> GatewayResult:
         """Carry a request out; what is accepted without a result gets it some time later."""
+        if isinstance(self.gateway, RefusesRepeats):
+            self.gateway.take_up(request)
+            await asyncio.sleep(self.random.choice((0.0, 0.0, 5.0, 25.0)))
         result = await call(request)
         self.auditor.look_at_effects()
         if result.state is ResultState.PENDING:

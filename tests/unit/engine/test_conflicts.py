@@ -377,6 +377,36 @@ async def test_repeat_that_is_refused_while_the_first_attempt_is_worked_on_is_no
         assert (await here.operation(result)).state is OperationState.SUCCEEDED
 
 
+class LateGateway(BusyGateway):
+    """Carries a capture out just after it was looked up in vain, and refuses a repeat until then."""
+
+    async def capture(self, request):
+        if self.calls.count(("capture", request.reference)):
+            raise StateConflict("the reference is known", reason_code="DuplicateReference")
+        self.calls.append(("capture", request.reference))
+        self.request = request
+        raise TimeoutError("the adapter waits no longer")
+
+    async def look_up(self, request):
+        found = await super().look_up(request)
+        if found is None and self.calls.count(("look_up", request.reference)) == 2:
+            self._carry_out(self.request)
+        return found
+
+
+@in_virtual_time
+async def test_what_our_first_attempt_did_late_is_not_taken_for_somebody_elses_doing(tmp_path):
+    async with world(tmp_path, started=False) as here:
+        here.gateway = LateGateway(here.clock.now)
+        here.engine = here.replica()
+        await here.engine.start()
+        here.authorized()
+        result = await here.capture()
+        await asyncio.sleep(120)
+        assert len(here.gateway.effects) == 1
+        assert (await here.operation(result)).state is OperationState.SUCCEEDED
+
+
 class VoidsWhatIsLeft(InMemoryGateway):
     """Gives up whatever is left, whatever amount is named; cannot tell what became of a reference."""
 

@@ -122,11 +122,15 @@ class Attempts:
     ) -> Outcome:
         # A void carries no reference of its own: a look cannot tell ours from another's, unless ours was sent before.
         names_itself = operation.action is not Action.VOID or not first
-        if names_itself and store.gateway.capabilities.of(operation.action).lookup:
+        seeing = names_itself and store.gateway.capabilities.of(operation.action).lookup
+        found = await self.look_up(store, payment, operation) if seeing else None
+        if found is not None:
+            return found
+        judged = await self._judge_by_snapshot(store, payment, operation, conflict, first=first)
+        if seeing and judged.state is OperationState.ALREADY_DONE:
+            # What the snapshot shows may be an earlier attempt of ours, done since it was looked up in vain.
             found = await self.look_up(store, payment, operation)
-            if found is not None:
-                return found
-        return await self._judge_by_snapshot(store, payment, operation, conflict, first=first)
+        return found or judged
 
     async def _judge_by_snapshot(
         self, store: Store, payment: Payment, operation: Operation, conflict: StateConflict, *, first: bool

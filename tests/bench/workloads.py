@@ -16,7 +16,7 @@ from payment_actions.v1 import payment_actions_pb2 as pb
 
 KEPT = 2_000  # Authorized orders that are looked at and never acted on.
 BUSY = 503  # Too many at once: the sender is to come again, and does so sooner than any gateway.
-AGAIN_SECONDS = 0.02
+AGAIN_SECONDS = 0.25
 METHOD = "/payment_actions.v1.PaymentActions/"
 
 Channels = Sequence[grpc.aio.Channel]

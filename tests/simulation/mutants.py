@@ -539,7 +539,7 @@ def _() -> Patches:
                 return None
             claimed = replace(update, attempts=update.attempts + 1)
             work.put_store_update(claimed)
-            return claimed, work.known()
+            return replace(claimed, lease_expire_time=now + MONTH), work.known()
 
         found = await self._context.storage.change(key, claim)
         if found is not None:

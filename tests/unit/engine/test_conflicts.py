@@ -239,12 +239,17 @@ async def test_refund_of_all_that_is_known_is_looked_at_until_the_gateway_can_be
         assert await here.status() is PaymentStatus.REFUNDED
 
 
-async def captured_in_part_elsewhere(here, gateway):
-    """Start an engine at a gateway of that kind, where somebody collects a part of an order that was seen."""
-    here.gateway = gateway(here.clock.now, capabilities=full_capabilities(partial=True))
+async def authorized_at(here, gateway):
+    """Start an engine at that gateway, where an order is authorized."""
+    here.gateway = gateway
     here.engine = here.replica()
     await here.engine.start()
     here.authorized()
+
+
+async def captured_in_part_elsewhere(here, gateway):
+    """Start an engine at a gateway of that kind, where somebody collects a part of an order that was seen."""
+    await authorized_at(here, gateway(here.clock.now, capabilities=full_capabilities(partial=True)))
     await here.view()
     here.gateway.console(Action.CAPTURE, "1", 4_000)
 
@@ -327,10 +332,7 @@ class LaggingGateway(InMemoryGateway):
 @in_virtual_time
 async def test_refused_repeat_that_no_snapshot_explains_is_no_decline(tmp_path):
     async with world(tmp_path, partial=True, started=False) as here:
-        here.gateway = LaggingGateway(here.clock.now, capabilities=full_capabilities(partial=True))
-        here.engine = here.replica()
-        await here.engine.start()
-        here.authorized()
+        await authorized_at(here, LaggingGateway(here.clock.now, capabilities=full_capabilities(partial=True)))
         await here.capture()
         await asyncio.sleep(30)
         here.gateway.faults.inject("refund", LOSE_ANSWER)
@@ -366,10 +368,7 @@ class BusyGateway(InMemoryGateway):
 @in_virtual_time
 async def test_repeat_that_is_refused_while_the_first_attempt_is_worked_on_is_no_decline(tmp_path):
     async with world(tmp_path, started=False) as here:
-        here.gateway = BusyGateway(here.clock.now)
-        here.engine = here.replica()
-        await here.engine.start()
-        here.authorized()
+        await authorized_at(here, BusyGateway(here.clock.now))
         result = await here.capture()
         assert result.operation.state is OperationState.UNKNOWN
         await asyncio.sleep(120)
@@ -397,28 +396,18 @@ class LateGateway(BusyGateway):
 @in_virtual_time
 async def test_what_our_first_attempt_did_late_is_not_taken_for_somebody_elses_doing(tmp_path):
     async with world(tmp_path, started=False) as here:
-        here.gateway = LateGateway(here.clock.now)
-        here.engine = here.replica()
-        await here.engine.start()
-        here.authorized()
+        await authorized_at(here, LateGateway(here.clock.now))
         result = await here.capture()
         await asyncio.sleep(120)
         assert len(here.gateway.effects) == 1
         assert (await here.operation(result)).state is OperationState.SUCCEEDED
 
 
-class VoidsWhatIsLeft(InMemoryGateway):
-    """Gives up whatever is left, whatever amount is named; cannot tell what became of a reference."""
+class VoidsWhatIsLeft(GivesUpTheRest):
+    """A gateway of that kind that refuses a void once nothing is left, whoever asks for it again."""
 
-    def _carry_out(self, request):
-        if request.action is not Action.VOID:
-            return super()._carry_out(request)
-        held, now = self._find(request.payment), self._clock()
-        left = held.left_minor(Action.VOID, now)
-        if not left:
-            raise StateConflict("nothing is left", reason_code="InvalidState")
-        self._move(held, Action.VOID, left, request.reference)
-        return self._answer(request.action)
+    def _replayed(self, known, request):
+        raise StateConflict("nothing is left", reason_code="InvalidState")
 
 
 @in_virtual_time
@@ -426,10 +415,7 @@ async def test_void_that_was_done_is_not_called_declined_where_a_part_had_been_c
     seeing = full_capabilities(partial=True)
     unseeing = replace(seeing, void=seeing.void._replace(lookup=False))
     async with world(tmp_path, partial=True, started=False) as here:
-        here.gateway = VoidsWhatIsLeft(here.clock.now, capabilities=unseeing)
-        here.engine = here.replica()
-        await here.engine.start()
-        here.authorized()
+        await authorized_at(here, VoidsWhatIsLeft(here.clock.now, capabilities=unseeing))
         await here.view()
         here.gateway.console(Action.CAPTURE, "1", 4_000)
         here.gateway.faults.inject("void", LOSE_ANSWER)

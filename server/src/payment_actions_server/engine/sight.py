@@ -1,7 +1,7 @@
 """First sight of an order: the platform tells of the order, the gateway of the money, and a record begins."""
 
 import asyncio
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from msgspec.structs import replace
@@ -109,20 +109,27 @@ class Sight:
         """
         payment, storage = record.payment, self._context.storage
         assert payment is not None
-        lease = timedelta(seconds=self._context.policy.lease_seconds)
-        since, first_plan = payment.create_time - lease, payment.create_time + lease
-        strays = await storage.stray_identifiers(key.store, since)
+        strays = await storage.stray_identifiers(key.store, payment.create_time - self._lease)
         notified = not strays.isdisjoint(reference.value for reference in payment.references)
 
         def plan(work: PaymentWork) -> Record:
             now_known = work.known()
             if notified:
                 work.reschedule(self._context.clock.now(), 0)
-            elif now_known.next_refresh_time == first_plan:  # Else somebody has asked for a look since.
+            elif now_known.next_refresh_time == self._unless_planned(payment):
+                # Else somebody has asked for a look since.
                 work.reschedule(self._ledger.next_look(replace(now_known, next_refresh_time=None), 0), 0)
             return Record(work.payment, work.operation, work.store_update)
 
         return await storage.change(key, plan)
+
+    def _unless_planned(self, payment: Payment) -> datetime:
+        """Return when the schedule looks at a payment that was just seen, until `_after_strays` has planned it."""
+        return payment.create_time + self._lease
+
+    @property
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self._context.policy.lease_seconds)
 
     async def _snapshot(self, store: Store, payment: Payment) -> Snapshot:
         try:
@@ -175,10 +182,7 @@ class Sight:
             before=None,
             message=f"First seen: {amount} by {seen.method_name or seen.method_code}, {seen.status}",
             details=details | _moved_before(seen, order) | ({"anomaly": seen.anomaly} if seen.anomaly else {}),
-            # Until `_after_strays` plans it.
-            next_refresh_time=seen.create_time + timedelta(seconds=self._context.policy.lease_seconds)
-            if seen.ours
-            else None,
+            next_refresh_time=self._unless_planned(seen) if seen.ours else None,
         )
         in_sync = StoreUpdate(
             store=payment.store,

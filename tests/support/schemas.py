@@ -17,7 +17,7 @@ from support.databases import Database, SqliteDatabase
 
 T = TypeVar("T")
 HEAD = str(ScriptDirectory.from_config(migrate.config()).get_current_head())
-REVISIONS = ["0001", "0002", "0003", "0004"]  #: Every schema that was ever released, but the newest.
+REVISIONS = ["0001", "0002", "0003", "0004", "0005"]  #: Every schema that was ever released, but the newest.
 
 
 class Written(NamedTuple):

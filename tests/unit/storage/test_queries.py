@@ -340,12 +340,16 @@ async def test_how_far_a_store_was_looked_through_is_kept_for_each(storage):
     assert await storage.discovered_until("other") == SOON
 
 
-async def test_orders_that_are_known_are_told_with_their_status_and_whose_they_are(storage):
+async def test_orders_that_are_known_are_told_with_their_whole_record(storage):
     await see(storage, "1")
     await see(storage, "'2'", status=PaymentStatus.CAPTURED, ours=False)
     await see(storage, "3", store="other")
     known = await storage.known_orders("shop", ["1", "'2'", "3", "4", "1"])
-    assert known == {"1": (PaymentStatus.AUTHORIZED, True), "'2'": (PaymentStatus.CAPTURED, False)}
+    assert {order_id: (each.payment.status, each.payment.ours) for order_id, each in known.items()} == {
+        "1": (PaymentStatus.AUTHORIZED, True),
+        "'2'": (PaymentStatus.CAPTURED, False),
+    }
+    assert known["1"] == await storage.record(PaymentKey("shop", "1"))
     assert await storage.known_orders("shop", []) == {}
 
 

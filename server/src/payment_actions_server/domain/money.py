@@ -5,7 +5,7 @@ from typing import Final
 
 # ISO 4217, list one: the codes in use, by the digits of their minor unit.
 _CODES_BY_DIGITS: Final = {
-    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF XXX",
     2: """
     AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP
     CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR
@@ -16,6 +16,9 @@ _CODES_BY_DIGITS: Final = {
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
+
+NO_CURRENCY: Final = "XXX"
+"""ISO 4217's word for no currency: stands for a code that ISO 4217 lacks."""
 
 EXPONENTS: Final = {code: digits for digits, codes in _CODES_BY_DIGITS.items() for code in codes.split()}
 """Currency code -> digits after the decimal point."""

@@ -17,7 +17,7 @@ from payment_actions_server.engine.store import Store
 from payment_actions_server.engine.walk import OVERLAP, Walk
 from payment_actions_server.plugins import OrderPage, PlatformOrder
 from payment_actions_server.plugins.answers import Unsound, moment, sound, text
-from payment_actions_server.storage import KnownOrder
+from payment_actions_server.storage import Record
 
 log = structlog.get_logger(__name__)
 
@@ -135,8 +135,10 @@ class Discovery:
         return True
 
 
-def _may_bring_news(store: Store, order: PlatformOrder, known: KnownOrder | None) -> bool:
+def _may_bring_news(store: Store, order: PlatformOrder, known: Record | None) -> bool:
     """An order that is new here; one that is paid by our method now; one whose result we wait for and the store has."""
-    if known is None or (not known.ours and store.takes(order.method_code, order.method_name)):
+    if known is None or known.payment is None:
         return True
-    return known.status is PaymentStatus.PENDING and order.status is not PaymentStatus.PENDING
+    if not known.payment.ours and store.takes(order.method_code, order.method_name):
+        return True
+    return known.payment.status is PaymentStatus.PENDING and order.status is not PaymentStatus.PENDING

@@ -224,7 +224,7 @@ def _as_ordered(store: Store, payment: Payment, order: PlatformOrder) -> Payment
         payment,
         order_number=order.order_number,
         # In the payment's currency an order that was changed to another costs nothing: it cannot be captured.
-        order_total_minor=0 if other_currency else order.total_minor,
+        order_total_minor=0 if other_currency else order.total_minor or 0,
         references=tuple(dict.fromkeys(payment.references + order.references)),
     )
     if moved:

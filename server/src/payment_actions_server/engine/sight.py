@@ -155,7 +155,7 @@ class Sight:
             gateway=store.gateway_adapter if ours else "",
             status=PaymentStatus.PENDING if ours else order.status,
             currency_code=order.currency_code,
-            order_total_minor=order.total_minor,
+            order_total_minor=order.total_minor or 0,
             references=order.references,
             create_time=now,
             update_time=now,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from payment_actions_server.storage.rows import Row, to_microseconds, to_time
-from payment_actions_server.storage.tables import IN_FLIGHT_SQL, OPEN_AUTHORIZATION_SQL
+from payment_actions_server.storage.tables import DISPUTED_SQL, IN_FLIGHT_SQL, OPEN_AUTHORIZATION_SQL
 
 ATTENTION_AFTER_ATTEMPTS: Final = 3
 """A store update that failed this often wants a human's eye."""
@@ -101,6 +101,7 @@ class OverviewQueries(ABC):
         """
         of_stores = f"store {self._any_of('$1')}"
         attention = f"""SELECT store, order_id FROM payments WHERE anomaly <> '' AND store || '' {self._any_of("$1")}
+            UNION SELECT store, order_id FROM payments WHERE {DISPUTED_SQL} AND store || '' {self._any_of("$1")}
             UNION SELECT store, order_id FROM operations WHERE {REVIEW} AND {of_stores}
             UNION SELECT store, order_id FROM payments WHERE {FAILING} AND {of_stores}"""
         sql = f"""SELECT (SELECT count(*) FROM ({attention}) a),

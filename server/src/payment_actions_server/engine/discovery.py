@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from payment_actions_server.domain.payment import PaymentKey
+from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.domain.text import in_words
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.orders import as_ordered
@@ -120,7 +121,10 @@ class Discovery:
             return True
         if order.refunded_minor > payment.refunded_minor and payment.next_refresh_time is None:
             return payment.refreshes < self._context.policy.refund_looks_max
-        return order.status is not payment.status and order.platform_status != known.store_update.platform_status
+        update, agrees = known.store_update, order.status is payment.status
+        if update.state is StoreUpdateState.DISPUTED:
+            return agrees
+        return not agrees and order.platform_status != update.platform_status
 
     async def _try_again(self, store: Store, walk: Walk, order_ids: Sequence[str]) -> None:
         for order_id in order_ids[: PAGE_SIZE * PAGES_MAX]:

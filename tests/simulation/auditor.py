@@ -8,26 +8,23 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from support.virtual_time import VirtualClock
 
 from payment_actions_server.domain.event import GENESIS, INCIDENTAL, EventType
 from payment_actions_server.domain.operation import ActionRequest, Operation
-from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
+from payment_actions_server.domain.status import Action, OperationState, OrderState, PaymentStatus
+from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.domain.transitions import forward
 from payment_actions_server.plugins import GatewayRequest
 from payment_actions_server.storage.records import columns
 from payment_actions_server.storage.rows import EVENT, to_event, to_time
-from simulation.sides import (
-    BLIND,
-    BLIND_FORGETS_SOON,
-    BLIND_NO_REPEAT,
-    VOID_WITHOUT_REFERENCE,
-    RealisticGateway,
-    Truth,
-)
-from simulation.story import Story
+from simulation.order_audit import OrderAuditor
+from simulation.sides import BLIND, BLIND_FORGETS_SOON, BLIND_NO_REPEAT, VOID_WITHOUT_REFERENCE, Truth
+
+if TYPE_CHECKING:
+    from simulation.world import World
 
 ENDS = (EventType.OPERATION_ENDED, EventType.OPERATION_RESOLVED)
 INCIDENTAL_SQL = ", ".join(f"'{kind}'" for kind in sorted(INCIDENTAL))
@@ -46,6 +43,11 @@ class Row(NamedTuple):
     version: int
     revision: int
     next_look_due: bool  #: Whether the schedule is going to look at it.
+    order_state: OrderState
+    order_total_minor: int
+    order_number: str
+    store_update_state: StoreUpdateState
+    store_update_generation: int
 
     @property
     def facts(self) -> Truth:
@@ -87,15 +89,16 @@ class Lease(NamedTuple):
 class Auditor:
     """Knows what it saw last, and what may have become of it."""
 
-    def __init__(
-        self, path: Path, story: Story, gateway: RealisticGateway, gateway_kind: str, skew_seconds_max: float
-    ) -> None:
+    def __init__(self, path: Path, world: "World") -> None:
         self._database = sqlite3.connect(path, isolation_level=None)
-        self._story = story
-        self._gateway = gateway
-        self._blind = gateway_kind in (BLIND, BLIND_FORGETS_SOON, BLIND_NO_REPEAT)
-        self._skew = timedelta(seconds=skew_seconds_max)
-        self._names_its_voids = gateway_kind != VOID_WITHOUT_REFERENCE
+        self._story = world.story
+        self._gateway = world.gateway
+        self._shop = world.shop
+        kind = world.setting.gateway
+        self._blind = kind in (BLIND, BLIND_FORGETS_SOON, BLIND_NO_REPEAT)
+        self._skew = timedelta(seconds=max(abs(skew) for skew in world.setting.skews))
+        self._names_its_voids = kind != VOID_WITHOUT_REFERENCE
+        self.orders = OrderAuditor(world)
         self._data_version = 0
         self._sequence = 0
         self._tails: dict[str, tuple[int, str, str]] = {}  #: Order: number, hash and status of its last event.
@@ -149,6 +152,7 @@ class Auditor:
             if before is not None and kind != EventType.ORDER_CHANGED:
                 check(forward(before, after), "status never moves back", f"{order_id}: {before} became {after}")
             self._tails[order_id] = (number, event.hash, after)
+            self.orders.check_event(event)
             if kind == EventType.OPERATION_STARTED:
                 self._started[operation_id] += 1
                 check(self._started[operation_id] == 1, "an operation starts once", operation_id)
@@ -237,6 +241,7 @@ class Auditor:
             "an intent asks for no more than there is",
             f"{intent.action} of {intent.amount_minor} after {intent.base_minor} of {ceiling}",
         )
+        self.orders.check_intent(intent, payment)
 
     def _payment(self, order_id: str) -> Row:
         rows = self._payment_rows("WHERE order_id = ?", (order_id,))
@@ -263,10 +268,17 @@ class Auditor:
     def _payment_rows(self, where: str = "", parameters: tuple[Any, ...] = ()) -> Iterable[Row]:
         for row in self._database.execute(
             "SELECT order_id, ours, status, authorized_minor, captured_minor, refunded_minor, anomaly, version,"
-            f" revision, next_refresh_time IS NOT NULL FROM payments {where}",
+            " revision, next_refresh_time IS NOT NULL, order_state, order_total_minor, order_number,"
+            f" store_update_state, store_update_generation FROM payments {where}",
             parameters,
         ):
-            yield Row(*row)._replace(status=PaymentStatus(row[2]), ours=bool(row[1]), next_look_due=bool(row[9]))
+            yield Row(*row)._replace(
+                status=PaymentStatus(row[2]),
+                ours=bool(row[1]),
+                next_look_due=bool(row[9]),
+                order_state=OrderState(row[10]),
+                store_update_state=StoreUpdateState(row[13]),
+            )
 
     def _audit_payments(self) -> None:
         for payment in self._payment_rows():
@@ -283,12 +295,14 @@ class Auditor:
             "every change has its event",
             f"{order_id} is {payment.status} at version {payment.version}; its last event is #{number}, {status}",
         )
-        check(payment.anomaly == "", "no anomaly where nothing is wrong", f"{order_id}: {payment.anomaly}")
+        wrong = order_id in self._shop.moved_to_another_currency
+        check(payment.anomaly == "" or wrong, "no anomaly where nothing is wrong", f"{order_id}: {payment.anomaly}")
         check(
             0 <= payment.refunded_minor <= payment.captured_minor <= payment.authorized_minor,
             "0 <= refunded <= captured <= authorized",
             f"{payment}",
         )
+        self.orders.check_payment(payment, before)
         if not payment.ours or not before.ours:
             return
         check(forward(before.status, payment.status), "status never moves back", f"{before} became {payment}")
@@ -409,11 +423,14 @@ class Auditor:
 
     def at_rest(self) -> bool:
         """Tell whether all that was begun has come to an end, or waits for an operator."""
-        (open_work,) = self._database.execute(
-            "SELECT (SELECT count(*) FROM operations WHERE state IN ('UNKNOWN', 'PENDING'))"
-            " + (SELECT count(*) FROM payments WHERE store_update_next_attempt_time IS NOT NULL)"
+        (open_operations,) = self._database.execute(
+            "SELECT count(*) FROM operations WHERE state IN ('UNKNOWN', 'PENDING')"
         ).fetchone()
-        return not open_work
+        to_write = self._database.execute(
+            "SELECT order_id FROM payments WHERE store_update_next_attempt_time IS NOT NULL"
+        ).fetchall()
+        # No status can be written to an order that is deleted.
+        return not open_operations and all(order_id in self._shop.deleted for (order_id,) in to_write)
 
     def events(self) -> list[tuple[int, str, int]]:
         """Return every event: sequence, order and number."""

@@ -9,6 +9,7 @@ from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.domain.status import Action, PaymentStatus
 from payment_actions_server.engine import ActionResult, PaymentView, StorageUnavailable
+from simulation.order_audit import Call
 from simulation.replica import Replica
 from simulation.world import MOVING, World
 
@@ -18,6 +19,9 @@ LIKELY = {
     PaymentStatus.CAPTURED: (Action.REFUND,),
     PaymentStatus.PARTIALLY_REFUNDED: (Action.REFUND,),
 }
+
+CALL_SECONDS_MAX = 600.0
+"""How long a call that its client let go of may still begin an operation."""
 
 
 class Clients:
@@ -57,7 +61,8 @@ class Clients:
             amount = random.choice((1, 3, 500, 6_000, 12_990))
         etag = self._etags.get(order_id) if random.random() < 0.3 else None
         self._count += 1
-        request = ActionRequest(world.store_id, order_id, action, f"r-{self._count}", amount, etag=etag)
+        name = f"r-{self._count}"
+        request = ActionRequest(world.store_id, order_id, action, name, amount, etag=etag, actor=f"asks for {name}")
         world.auditor.requests[request.request_id] = request
         self.certain[request.request_id] = True
         self.asked.append(request)
@@ -99,7 +104,23 @@ class Clients:
     def refresh(self) -> None:
         """Press Refresh."""
         order_id = self._an_order()
-        self._begin(self._read(f"refresh {order_id}", lambda at: at.engine.refresh(self._world.store_id, order_id)))
+        self._begin(self.refresh_order(order_id))
+
+    async def refresh_order(self, order_id: str) -> None:
+        """Press Refresh on an order's page."""
+        refreshing = self._world.auditor.orders.refreshing
+
+        async def refresh(at: Replica) -> None:
+            refreshing[order_id] += 1  # It goes on, perhaps, when its client has gone.
+            try:
+                view, _ = await at.engine.refresh(self._world.store_id, order_id)
+            except PaymentActionsError:
+                refreshing[order_id] -= 1
+                raise
+            refreshing[order_id] -= 1
+            self._world.auditor.orders.check_view(view)
+
+        await self._read(f"refresh {order_id}", refresh)
 
     def look(self) -> None:
         """Open an order's page, and keep its etag."""
@@ -108,6 +129,7 @@ class Clients:
         async def look(at: Replica) -> PaymentView:
             view = await at.engine.get_payment(self._world.store_id, order_id)
             self._etags[order_id] = view.payment.etag
+            self._world.auditor.orders.check_view(view)
             return view
 
         self._begin(self._read(f"look at {order_id}", look))
@@ -139,7 +161,9 @@ class Clients:
         existed = request.request_id in world.auditor.by_request
         what = f"{request.action} {request.order_id} of {request.amount_minor or 'all'} ({request.request_id})"
         story.tell("client", f"asks {replica.name} for {what}{f' at {request.etag}' if request.etag else ''}")
-        answer = await self._answer(replica, replica.engine.run_action(request), world.random.choice((3.0, 15.0, 60.0)))
+        call = world.auditor.orders.begin(request)
+        patience_seconds = world.random.choice((3.0, 15.0, 60.0))
+        answer = await self._answer(replica, replica.engine.run_action(request), patience_seconds, call)
         if isinstance(answer, ActionResult):
             story.tell("client", f"hears of {request.request_id}: {answer.operation.state}")
             self.certain[request.request_id] = False
@@ -148,6 +172,7 @@ class Clients:
             story.tell("client", f"hears of {request.request_id}: {answer.reason}")
             story.count(f"refused {answer.reason}")
             world.auditor.told_nothing_happened(request, answer, existed=existed)
+            world.auditor.orders.refused(call, answer)
             if answer.metadata.get("operation_id"):
                 self.certain[request.request_id] = False
         else:
@@ -169,24 +194,34 @@ class Clients:
         self._world.story.tell("client", f"asks {replica.name} to {what}")
         await self._answer(replica, ask(replica), self._world.random.choice((3.0, 60.0)))
 
-    async def _answer(self, replica: Replica, work: Any, patience_seconds: float) -> Any:
+    async def _answer(self, replica: Replica, work: Any, patience_seconds: float, call: Call | None = None) -> Any:
         """Return an answer, or the error that was promised for such a case; None when nothing was heard."""
-        call = replica.spawn(work)
-        await asyncio.wait([call], timeout=patience_seconds)
-        if not call.done():
-            self._world.random.choice((call.cancel, _let_go))()
+        task = replica.spawn(work, call)
+        await asyncio.wait([task], timeout=patience_seconds)
+        if call is not None:
+            self._end_call(call, after_seconds=0.0 if task.done() and not task.cancelled() else CALL_SECONDS_MAX)
+        if not task.done():
+            self._world.random.choice((task.cancel, _let_go))()
             return None
-        if call.cancelled():
+        if task.cancelled():
             return None
-        error = call.exception()
+        error = task.exception()
         if error is None:
-            return call.result()
+            return task.result()
         if isinstance(error, PaymentActionsError):
             return error
         self._world.story.check(
             isinstance(error, StorageUnavailable), "callers meet only errors that are promised", repr(error)
         )
         return None
+
+    def _end_call(self, call: Call, after_seconds: float) -> None:
+        """Note that a call begins nothing any more; one that was let go of may still do so for a while."""
+        orders = self._world.auditor.orders
+        if after_seconds:
+            asyncio.get_running_loop().call_later(after_seconds, orders.end, call)
+        else:
+            orders.end(call)
 
 
 def _let_go() -> None:

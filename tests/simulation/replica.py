@@ -18,6 +18,7 @@ from payment_actions_server.plugins import (
     GatewayRequest,
     GatewayResult,
     Notification,
+    OrderMissing,
     OrderPage,
     PlatformKind,
     PlatformOrder,
@@ -30,6 +31,7 @@ from payment_actions_server.plugins import (
 from payment_actions_server.plugins.fakes import AnswerLost
 from payment_actions_server.storage import Body, PaymentWork, Record
 from simulation.faults import COMMIT, GATEWAY, LOOK, PLATFORM, READ
+from simulation.order_audit import CALL, Call
 from simulation.scheduler import OWNER
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ class Replica:
             gateway_adapter="simulated",
             payment_methods=frozenset({world.method}),
             terms=world.setting.terms,
+            order_check=world.setting.order_check,
         )
         self.engine = Engine(
             storage=self.storage,
@@ -87,9 +90,16 @@ class Replica:
             self._tasks = [task for task in self._tasks if not task.done()]
         self._tasks.append(task)
 
-    def spawn(self, work: Any) -> "asyncio.Task[Any]":
-        """Start something that lives and dies with this replica."""
-        return asyncio.get_running_loop().create_task(work, context=self._context)
+    def spawn(self, work: Any, call: Call | None = None) -> "asyncio.Task[Any]":
+        """Start something that lives and dies with this replica.
+
+        :param call: what a client asks for with it.
+        """
+        context = self._context
+        if call is not None:
+            context = context.copy()
+            context.run(CALL.set, call)
+        return asyncio.get_running_loop().create_task(work, context=context)
 
     def die(self, why: str) -> None:
         """End all that this replica is doing, on the spot, as a power cut would; another comes up in its place."""
@@ -356,7 +366,13 @@ class SimulatedPlatform:
         return self._inner.kind
 
     async def read_order(self, order_id: str) -> PlatformOrder:
-        return await self._line.call(PLATFORM, f"read order {order_id}", lambda: self._inner.read_order(order_id))
+        try:
+            order = await self._line.call(PLATFORM, f"read order {order_id}", lambda: self._inner.read_order(order_id))
+        except OrderMissing:
+            self._auditor.orders.read(order_id, None)
+            raise
+        self._auditor.orders.read(order_id, order)
+        return order
 
     async def list_orders(self, *, changed_after: datetime | None, page_token: str, page_size: int) -> OrderPage:
         async def listed() -> OrderPage:

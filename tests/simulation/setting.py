@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Final
 
 from payment_actions_server.domain.decision import Terms
+from payment_actions_server.domain.status import OrderCheck
 from payment_actions_server.engine import Backoff, EnginePolicy
 from payment_actions_server.plugins import CaptureMode
+from simulation.shop import MOODS, QUIET, Mood
 from simulation.sides import (
     BLIND_FORGETS_SOON,
     BLIND_NO_REPEAT,
@@ -16,6 +19,9 @@ from simulation.sides import (
     VOID_WITHOUT_REFERENCE,
 )
 from simulation.themes import NO_THEME, Theme
+
+REFUND_LOOKS_MAX: Final = 3
+STORE_REVERTS_MAX: Final = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Setting:
     obedient: bool  #: Whether the platform writes whatever it is told, also what lies behind.
     barred: frozenset[str]  #: Faults that this world's other sides cannot stand, whatever the engine does.
     theme: Theme = NO_THEME
+    mood: Mood = QUIET
+    order_check: OrderCheck = OrderCheck.BEFORE_MONEY
 
     def told(self) -> str:
         """Return it in one line."""
@@ -44,14 +52,22 @@ class Setting:
             f" {self.terms.capture_mode}{', partial amounts' if self.terms.partial_refund else ''},"
             f" {'obedient' if self.obedient else 'careful'} platform, {self.replicas} replicas, {self.orders} orders,"
             f" {self.steps} steps, clocks off by {', '.join(f'{skew:+.1f}' for skew in self.skews)} s,"
-            f" leases of {self.policy.lease_seconds:g} s, discovery every {self.policy.discovery_seconds:g} s"
+            f" leases of {self.policy.lease_seconds:g} s, discovery every {self.policy.discovery_seconds:g} s,"
+            f" {self.mood.name} shop, orders checked {self.order_check}"
         )
 
 
-def setting_of(random: Random, theme: Theme = NO_THEME) -> Setting:
-    """Draw a setting."""
+def setting_of(random: Random, shop_random: Random, theme: Theme = NO_THEME) -> Setting:
+    """Draw a setting.
+
+    :param shop_random: draws what the shop is like; apart from all else, so that other worlds do not depend on it.
+    """
     drawn = _drawn(random)
-    return drawn if theme is NO_THEME else _themed(drawn, theme, random)
+    if theme is not NO_THEME:
+        return _themed(drawn, theme, random)
+    mood = shop_random.choice(MOODS)
+    listed = mood is not QUIET and shop_random.random() < 0.1
+    return replace(drawn, mood=mood, order_check=OrderCheck.AS_LISTED if listed else OrderCheck.BEFORE_MONEY)
 
 
 def _drawn(random: Random) -> Setting:
@@ -87,6 +103,8 @@ def _drawn(random: Random) -> Setting:
             expiry_margin_seconds=20,
             poll_seconds=5,
             discovery_seconds=random.choice((0, 45)),
+            refund_looks_max=REFUND_LOOKS_MAX,
+            store_reverts_max=STORE_REVERTS_MAX,
         ),
         replicas=replicas,
         orders=random.randint(2, 5),
@@ -103,7 +121,7 @@ def _drawn(random: Random) -> Setting:
 def _themed(drawn: Setting, theme: Theme, random: Random) -> Setting:
     """Return a setting in which the theme's misfortune can come about."""
     gateway = random.choice(theme.gateways) if theme.gateways else drawn.gateway
-    skew, partial = theme.skew_seconds, theme.partial
+    skew, partial, listing = theme.skew_seconds, theme.partial, theme.discovery_seconds
     return replace(
         drawn,
         gateway=gateway,
@@ -112,7 +130,11 @@ def _themed(drawn: Setting, theme: Theme, random: Random) -> Setting:
             partial_capture=drawn.terms.partial_capture if partial is None else partial,
             partial_refund=drawn.terms.partial_refund if partial is None else partial,
         ),
-        policy=replace(drawn.policy, lease_seconds=15),
+        policy=replace(
+            drawn.policy,
+            lease_seconds=15,
+            discovery_seconds=drawn.policy.discovery_seconds if listing is None else listing,
+        ),
         steps=drawn.steps + 50,  # What is rare wants time.
         pace_seconds=drawn.pace_seconds if theme.pace_seconds is None else theme.pace_seconds,
         skews=drawn.skews if skew is None else tuple(random.uniform(-skew, skew) for _ in drawn.skews),
@@ -121,4 +143,5 @@ def _themed(drawn: Setting, theme: Theme, random: Random) -> Setting:
         obedient=False,
         barred=frozenset({"gateway: request twice"} if gateway == BLIND_NO_REPEAT else ()),
         theme=theme,
+        mood=theme.mood,
     )

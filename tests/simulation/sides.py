@@ -1,16 +1,20 @@
 """The other sides: gateways and platforms of several kinds, stricter and laxer, with what they really did."""
 
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final, NamedTuple
 
 from payment_actions_server.domain.status import Action, PaymentStatus
+from payment_actions_server.domain.transitions import forward
 from payment_actions_server.plugins import (
     ActionCapability,
     GatewayCapabilities,
     GatewayRequest,
     GatewayResult,
+    PlatformOrder,
     ResultState,
     StateConflict,
     StatusApplied,
@@ -155,14 +159,68 @@ def gateway_of(kind: str, clock: Any, random: Random, *, partial: bool, lenient:
     return sort(clock, random, capabilities=capabilities_of(kind, partial=partial), moody=moody)
 
 
-class ObedientPlatform(InMemoryPlatform):
-    """A platform that writes whatever it is told, also what lies behind."""
+class Version(NamedTuple):
+    """How an order was in the shop from a time on, until its next version."""
+
+    time: datetime
+    order: PlatformOrder | None  #: None: deleted.
+
+
+class RecordedPlatform(InMemoryPlatform):
+    """A platform that remembers how each order was, and when."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        super().__init__(clock)
+        self.history: defaultdict[str, list[Version]] = defaultdict(list)
+        self.pushed_back: Counter[str] = Counter()  #: Order: how often the service wrote a status that lay behind.
+        self.on_write: Callable[[str], None] = lambda order_id: None  #: Told of each status that was really written.
+
+    def place(self, order_id: str, *arguments: Any, **options: Any) -> PlatformOrder:
+        """Place an order."""
+        return self._remember(super().place(order_id, *arguments, **options))
+
+    def change(self, order_id: str, **changes: Any) -> PlatformOrder:
+        """Change an order's fields."""
+        return self._remember(super().change(order_id, **changes))
+
+    def remove(self, order_id: str) -> None:
+        """Delete an order."""
+        super().remove(order_id)
+        self.history[order_id].append(Version(self._clock(), None))
+
+    def put_back(self, order: PlatformOrder) -> None:
+        """Put an order back that was deleted, as it was then."""
+        self._orders[order.order_id] = order
+        self.change(order.order_id)
+
+    def present(self, order_id: str) -> PlatformOrder | None:
+        """Return an order as it is now; None: it is deleted."""
+        return self._orders.get(order_id)
+
+    def _remember(self, order: PlatformOrder) -> PlatformOrder:
+        self.history[order.order_id].append(Version(self._clock(), order))
+        return order
 
     def _apply(self, update: StatusUpdate) -> StatusApplied:
+        applied = self._write(update)
+        if applied.written:
+            self.on_write(update.order_id)
+        return applied
+
+    def _write(self, update: StatusUpdate) -> StatusApplied:
+        return super()._apply(update)
+
+
+class ObedientPlatform(RecordedPlatform):
+    """A platform that writes whatever it is told, also what lies behind. A cancellation is none of its statuses."""
+
+    def _write(self, update: StatusUpdate) -> StatusApplied:
         order = self._existing(update.order_id)
         word = WORDS[update.status]
         if order.status is update.status:
             return StatusApplied(word, written=False)
+        if not forward(order.status, update.status):
+            self.pushed_back[order.order_id] += 1
         self.change(order.order_id, status=update.status, platform_status=word)
         self.writes.append(Write(order.order_id, update.status, word, self._clock()))
         return StatusApplied(word, written=True)

@@ -5,6 +5,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from simulation.shop import LIVELY, QUIET, REFUND_ACTS, STATUS_ACTS, Mood
 from simulation.sides import BLIND, BLIND_FORGETS_SOON, FORGETS_SOON, SEES_ALL
 
 THEMED: Final = 0.25
@@ -27,6 +28,8 @@ class Theme(NamedTuple):
     pace_seconds: float | None = None
     slow_leases: tuple[float, float] | None = None  #: How long slow commits and standstills last.
     weights: Mapping[str, int] = _BUSY  #: How often steps are taken, where it differs.
+    mood: Mood = QUIET  #: What the shop does by itself.
+    discovery_seconds: float | None = None  #: How often the shop's list is read; None: as the seed draws.
 
 
 NO_THEME: Final = Theme("", MappingProxyType({}), weights=MappingProxyType({}))
@@ -102,7 +105,58 @@ THEMES: Final = (
 )
 
 
+SHOP_THEMED: Final = 0.3
+"""The share of the other worlds in which what the shop does is the theme."""
+
+_ASKING: Final = MappingProxyType(_BUSY | {"refresh": 16, "look": 16})
+
+SHOP_THEMES: Final = (
+    # An order changes while it is read: the shop answers late, and the intent's commit is slow.
+    Theme(
+        "orders change while they are read",
+        MappingProxyType({"platform: answer late": 0.3, "commit: slow before": 0.05, "commit: conflict": 0.05}),
+        amounts=(1_000, 12_990),
+        pace_seconds=3.0,
+        slow_leases=(0.1, 0.6),
+        weights=_ASKING,
+        mood=LIVELY._replace(seconds=2.0),
+    ),
+    # A shop that cannot be asked says nothing of its orders: no money moves meanwhile.
+    Theme(
+        "orders change while the shop is out of reach",
+        MappingProxyType({"platform: unavailable": 0.3, "platform: answer lost": 0.05, "platform: crash after": 0.03}),
+        amounts=(1_000, 12_990),
+        pace_seconds=3.0,
+        weights=_BUSY,
+        mood=LIVELY._replace(seconds=3.0),
+    ),
+    # The shop's own software writes over every status of ours, as it computes them from its own records.
+    Theme(
+        "the shop changes statuses back",
+        MappingProxyType({"platform: answer late": 0.05, "platform: request late": 0.05, "commit: crash after": 0.01}),
+        amounts=(1_000, 12_990),
+        pace_seconds=8.0,
+        weights=_ASKING,
+        mood=LIVELY._replace(seconds=20.0, acts=STATUS_ACTS, stubborn=0.8),
+        discovery_seconds=15.0,
+    ),
+    # The shop shows refunds that the gateway knows, does not know yet, or never knows.
+    Theme(
+        "refunds that only the shop shows",
+        MappingProxyType({"look: unavailable": 0.1, "notification: lost": 0.3}),
+        amounts=(1_000, 12_990),
+        moody=False,
+        pace_seconds=6.0,
+        weights=MappingProxyType(_BUSY | {"console": 1}),
+        mood=LIVELY._replace(seconds=6.0, acts=REFUND_ACTS, stubborn=0.0),
+        discovery_seconds=15.0,
+    ),
+)
+
+
 def theme_of(seed: int) -> Theme:
     """Draw a seed's theme, or none; apart from all else, so that worlds without one do not depend on it."""
     random = Random(f"theme of {seed}")
-    return random.choice(THEMES) if random.random() < THEMED else NO_THEME
+    if random.random() < THEMED:
+        return random.choice(THEMES)
+    return random.choice(SHOP_THEMES) if random.random() < SHOP_THEMED else NO_THEME

@@ -20,13 +20,13 @@ from payment_actions_server.plugins import (
     PaymentStatus,
     ResultState,
 )
-from payment_actions_server.plugins.fakes import InMemoryPlatform
 from simulation.auditor import Auditor
 from simulation.faults import NOTIFICATION, FaultPlan
 from simulation.replica import Replica
 from simulation.scheduler import OWNER
 from simulation.setting import Setting
-from simulation.sides import ObedientPlatform, RefusesRepeats, gateway_of
+from simulation.shop import Shop
+from simulation.sides import ObedientPlatform, RecordedPlatform, RefusesRepeats, gateway_of
 from simulation.story import Story
 
 MOVING = (Action.CAPTURE, Action.VOID, Action.REFUND)
@@ -50,7 +50,15 @@ class World:
     store_id = "shop"
     method = "Amazon Pay"
 
-    def __init__(self, random: Random, story: Story, storages: list[Any], setting: Setting, path: Path) -> None:
+    def __init__(
+        self,
+        random: Random,
+        shop_random: Random,
+        story: Story,
+        storages: list[Any],
+        setting: Setting,
+        path: Path,
+    ) -> None:
         self.random, self.story, self.storages, self.setting = random, story, storages, setting
         self.hooks = Silence()
         self.faults = FaultPlan(random, barred=setting.barred, rates=setting.theme.rates)
@@ -63,9 +71,9 @@ class World:
             lenient=setting.lenient,
             moody=setting.moody,
         )
-        self.platform = (ObedientPlatform if setting.obedient else InMemoryPlatform)(clock.now)
-        skew_seconds_max = max(abs(skew) for skew in setting.skews)
-        self.auditor = Auditor(path, story, self.gateway, setting.gateway, skew_seconds_max)
+        self.platform = (ObedientPlatform if setting.obedient else RecordedPlatform)(clock.now)
+        self.shop = Shop(self, setting.mood, shop_random)
+        self.auditor = Auditor(path, self)
         self.slots: list[Replica | None] = [None] * setting.replicas
         self._lives = [0] * setting.replicas
         self._context = copy_context()
@@ -225,6 +233,15 @@ class World:
         self.auditor.look_at_effects()
         self.made_at_console[order_id] = self.changes[order_id] + 1
         self.notify(order_id)
+
+    def refund_untold(self, order_id: str, amount_minor: int) -> None:
+        """Return money where nothing here hears of it; its notification gets lost."""
+        self.story.tell("console", f"REFUND {order_id} of {amount_minor}, untold")
+        self.story.count("console actions")
+        self.gateway.console(Action.REFUND, order_id, amount_minor)
+        self.auditor.look_at_effects()
+        self.changes[order_id] += 1
+        self.made_at_console[order_id] = self.changes[order_id]
 
     async def at_gateway(
         self, request: GatewayRequest, call: Callable[[GatewayRequest], Awaitable[GatewayResult]]

@@ -1,0 +1,147 @@
+"""What must be so of orders and shop once both are quiet: by itself where a list tells it, else after a refresh."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from payment_actions_server.domain.status import OrderState, PaymentStatus
+from payment_actions_server.domain.store_update import StoreUpdateState
+from payment_actions_server.engine import PaymentQuery
+
+if TYPE_CHECKING:
+    from simulation.auditor import Row
+    from simulation.world import World
+
+SHOWS_ORDER: Final = "in the end the payment shows its order"
+STORE_HOLDS: Final = "in the end the store holds the status"
+REFUND_FOUND: Final = "a refund that the shop shows is found"
+UNDER_ATTENTION: Final = "what an operator must end is under attention"
+BOUNDED_LOOKS: Final = "looks for a refund that only the shop shows are bounded"
+
+LIST_SECONDS_MAX: Final = 600
+"""How long it may take until a list has told what changed."""
+SILENCE_SECONDS: Final = 400.0
+"""Longer than the schedule waits between two looks."""
+
+
+class EndOfShop:
+    """The last look at orders, statuses and refunds.
+
+    :param ask: asks one of the engines.
+    :param wait: lets time pass.
+    :param rest: waits until all that was begun has ended.
+    """
+
+    def __init__(
+        self,
+        world: "World",
+        ask: Callable[[Any], Awaitable[Any]],
+        wait: Callable[[float], Awaitable[None]],
+        rest: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._world, self._story = world, world.story
+        self._ask, self._wait, self._rest = ask, wait, rest
+
+    async def check(self) -> None:
+        """Wait for what is known by itself, then refresh the rest, and look at what is shown."""
+        for _ in range(LIST_SECONDS_MAX // 20):
+            if not self._find_untold():
+                break
+            await self._wait(20.0)
+        for invariant, why in self._find_untold():
+            self._story.violate(invariant, why)
+        await self._check_attention()
+        await self._refresh()
+        for invariant, why in self._find_differences():
+            self._story.violate(invariant, f"{why}, although staff refreshed it")
+        await self._check_looks()
+
+    # -- Orders and statuses ----------------------------------------------------------------------------------------
+
+    def _find_untold(self) -> list[tuple[str, str]]:
+        """Return what a list tells and is not shown; a status that is shown as disputed waits for an operator."""
+        if not self._world.setting.policy.discovery_seconds:
+            return []
+        untold = [
+            (invariant, why)
+            for payment in self._payments()
+            if self._world.platform.present(payment.order_id) is not None
+            for invariant, why in self._differences_of(payment)
+            if invariant != STORE_HOLDS or payment.store_update_state is not StoreUpdateState.DISPUTED
+        ]
+        return untold + [(REFUND_FOUND, why) for payment in self._payments() if (why := self._missing_refund(payment))]
+
+    def _find_differences(self) -> list[tuple[str, str]]:
+        return [each for payment in self._payments() for each in self._differences_of(payment)]
+
+    def _differences_of(self, payment: "Row") -> list[tuple[str, str]]:
+        orders = self._world.auditor.orders
+        found = [(SHOWS_ORDER, orders.find_difference(payment)), (STORE_HOLDS, orders.find_other_status(payment))]
+        return [(invariant, why) for invariant, why in found if why]
+
+    def _missing_refund(self, payment: "Row") -> str:
+        """Return which refund the gateway knew when the shop first showed it, and the record lacks."""
+        order = self._world.platform.present(payment.order_id)
+        known = self._world.shop.shown_refunds.get(payment.order_id) == "knows"
+        if not known or order is None or not payment.ours or payment.refunded_minor >= order.refunded_minor:
+            return ""
+        return f"{payment}; the shop shows {order.refunded_minor} refunded, and the gateway knows it"
+
+    async def _check_attention(self) -> None:
+        """Payments that an operator must do something about are listed so."""
+        waiting = [
+            payment.order_id
+            for payment in self._payments()
+            if payment.store_update_state is StoreUpdateState.DISPUTED
+            or payment.order_state is OrderState.TOTAL_INVALID
+        ]
+        if not waiting:
+            return
+        self._story.count("under attention at the end", len(waiting))
+        page = await self._ask(lambda engine: engine.list_payments(PaymentQuery(needing_attention=True, page_size=100)))
+        listed = {view.payment.order_id for view in page.items}
+        self._story.check(listed.issuperset(waiting), UNDER_ATTENTION, f"{waiting} wait, listed are {sorted(listed)}")
+
+    async def _refresh(self) -> None:
+        """Have staff refresh what no list tells, and what is disputed."""
+        world, refreshing = self._world, self._world.auditor.orders.refreshing
+        for payment in self._payments():
+            disputed = payment.store_update_state is StoreUpdateState.DISPUTED
+            if not disputed and not self._differences_of(payment):
+                continue
+            order_id = payment.order_id
+            self._story.tell("client", f"refreshes {order_id}: no list tells what became of it")
+            refreshing[order_id] += 1
+            await self._ask(lambda engine, order_id=order_id: engine.refresh(world.store_id, order_id))
+            refreshing[order_id] -= 1
+        await self._rest()
+
+    # -- Refunds ----------------------------------------------------------------------------------------------------
+
+    async def _check_looks(self) -> None:
+        """A refund that the gateway does not know is not asked about for ever."""
+        settled = [
+            payment.order_id
+            for payment in self._payments()
+            if payment.order_id in self._world.shop.shown_refunds and _is_settled(payment)
+        ]
+        if not settled:
+            return
+        before = self._looks()
+        await self._wait(SILENCE_SECONDS)
+        looks = self._looks() - before
+        for order_id in settled:
+            self._story.check(not looks[order_id], BOUNDED_LOOKS, f"{order_id} is still looked at: {looks[order_id]}")
+
+    def _looks(self) -> Counter[str]:
+        return Counter(order_id for call, order_id in self._world.gateway.calls if call == "snapshot")
+
+    def _payments(self) -> "list[Row]":
+        return list(self._world.auditor.payments.values())
+
+
+def _is_settled(payment: "Row") -> bool:
+    """Tell whether nothing of a payment is open, so that only the shop's refund is a reason to look."""
+    returned = payment.refunded_minor >= payment.captured_minor
+    partly = payment.status is PaymentStatus.PARTIALLY_REFUNDED and not returned
+    return payment.ours and (partly or payment.status in (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED))

@@ -70,6 +70,7 @@ class Intent(NamedTuple):
     base_minor: int
     state: OperationState
     message: str
+    actor: str
 
     def __str__(self) -> str:
         return (
@@ -182,7 +183,7 @@ class Auditor:
         in_flight: Counter[str] = Counter()
         for *row, lease_id, expire_time, update_time in self._database.execute(
             "SELECT operation_id, order_id, request_id, reference, action, amount_minor, base_minor, state, message,"
-            " lease_id, lease_expire_time, update_time FROM operations ORDER BY rowid"
+            " actor, lease_id, lease_expire_time, update_time FROM operations ORDER BY rowid"
         ):
             self._check_lease(row[0], Lease(lease_id, expire_time, update_time))
             known = self.intents.get(row[0])

@@ -8,7 +8,7 @@ from payment_actions_server.domain.errors import PaymentActionsError, RequestIdR
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import ActionRequest
 from payment_actions_server.domain.status import Action, PaymentStatus
-from payment_actions_server.engine import ActionResult, PaymentView, StorageUnavailable
+from payment_actions_server.engine import ActionResult, PaymentQuery, PaymentView, StorageUnavailable
 from simulation.order_audit import Call
 from simulation.replica import Replica
 from simulation.world import MOVING, World
@@ -19,9 +19,6 @@ LIKELY = {
     PaymentStatus.CAPTURED: (Action.REFUND,),
     PaymentStatus.PARTIALLY_REFUNDED: (Action.REFUND,),
 }
-
-CALL_SECONDS_MAX = 600.0
-"""How long a call that its client let go of may still begin an operation."""
 
 
 class Clients:
@@ -61,8 +58,7 @@ class Clients:
             amount = random.choice((1, 3, 500, 6_000, 12_990))
         etag = self._etags.get(order_id) if random.random() < 0.3 else None
         self._count += 1
-        name = f"r-{self._count}"
-        request = ActionRequest(world.store_id, order_id, action, name, amount, etag=etag, actor=f"asks for {name}")
+        request = ActionRequest(world.store_id, order_id, action, f"r-{self._count}", amount, etag=etag)
         world.auditor.requests[request.request_id] = request
         self.certain[request.request_id] = True
         self.asked.append(request)
@@ -110,7 +106,7 @@ class Clients:
         """Press Refresh on an order's page."""
         refreshing = self._world.auditor.orders.refreshing
 
-        async def refresh(at: Replica) -> None:
+        async def refresh(at: Replica) -> PaymentView:
             refreshing[order_id] += 1  # It goes on, perhaps, when its client has gone.
             try:
                 view, _ = await at.engine.refresh(self._world.store_id, order_id)
@@ -119,8 +115,16 @@ class Clients:
                 raise
             refreshing[order_id] -= 1
             self._world.auditor.orders.check_view(view)
+            return view
 
         await self._read(f"refresh {order_id}", refresh)
+
+    async def list_attention(self) -> set[str]:
+        """Return the orders that are listed as in need of attention."""
+        replica = await self._world.any_replica()
+        query = PaymentQuery(needing_attention=True, page_size=100)
+        page = await replica.spawn(replica.engine.list_payments(query))
+        return {view.payment.order_id for view in page.items}
 
     def look(self) -> None:
         """Open an order's page, and keep its etag."""
@@ -163,7 +167,7 @@ class Clients:
         story.tell("client", f"asks {replica.name} for {what}{f' at {request.etag}' if request.etag else ''}")
         call = world.auditor.orders.begin(request)
         patience_seconds = world.random.choice((3.0, 15.0, 60.0))
-        answer = await self._answer(replica, replica.engine.run_action(request), patience_seconds, call)
+        answer = await self._answer(replica, replica.engine.run_action(call.request), patience_seconds, call)
         if isinstance(answer, ActionResult):
             story.tell("client", f"hears of {request.request_id}: {answer.operation.state}")
             self.certain[request.request_id] = False
@@ -198,8 +202,6 @@ class Clients:
         """Return an answer, or the error that was promised for such a case; None when nothing was heard."""
         task = replica.spawn(work, call)
         await asyncio.wait([task], timeout=patience_seconds)
-        if call is not None:
-            self._end_call(call, after_seconds=0.0 if task.done() and not task.cancelled() else CALL_SECONDS_MAX)
         if not task.done():
             self._world.random.choice((task.cancel, _let_go))()
             return None
@@ -214,14 +216,6 @@ class Clients:
             isinstance(error, StorageUnavailable), "callers meet only errors that are promised", repr(error)
         )
         return None
-
-    def _end_call(self, call: Call, after_seconds: float) -> None:
-        """Note that a call begins nothing any more; one that was let go of may still do so for a while."""
-        orders = self._world.auditor.orders
-        if after_seconds:
-            asyncio.get_running_loop().call_later(after_seconds, orders.end, call)
-        else:
-            orders.end(call)
 
 
 def _let_go() -> None:

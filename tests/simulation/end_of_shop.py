@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from payment_actions_server.domain.status import OrderState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdateState
-from payment_actions_server.engine import PaymentQuery
 
 if TYPE_CHECKING:
     from simulation.auditor import Row
+    from simulation.clients import Clients
     from simulation.world import World
 
 SHOWS_ORDER: Final = "in the end the payment shows its order"
@@ -22,12 +22,14 @@ LIST_SECONDS_MAX: Final = 600
 """How long it may take until a list has told what changed."""
 SILENCE_SECONDS: Final = 400.0
 """Longer than the schedule waits between two looks."""
+AFTER_WRITE_SECONDS: Final = 60.0
+"""How long after a write that had failed the order is looked at once more."""
 
 
 class EndOfShop:
     """The last look at orders, statuses and refunds.
 
-    :param ask: asks one of the engines.
+    :param clients: ask the engines.
     :param wait: lets time pass.
     :param rest: waits until all that was begun has ended.
     """
@@ -35,12 +37,12 @@ class EndOfShop:
     def __init__(
         self,
         world: "World",
-        ask: Callable[[Any], Awaitable[Any]],
+        clients: "Clients",
         wait: Callable[[float], Awaitable[None]],
         rest: Callable[[], Awaitable[None]],
     ) -> None:
         self._world, self._story = world, world.story
-        self._ask, self._wait, self._rest = ask, wait, rest
+        self._clients, self._wait, self._rest = clients, wait, rest
 
     async def check(self) -> None:
         """Wait for what is known by itself, then refresh the rest, and look at what is shown."""
@@ -52,6 +54,7 @@ class EndOfShop:
             self._story.violate(invariant, why)
         await self._check_attention()
         await self._refresh()
+        await self._refresh()  # The first may have found what is a dispute only now.
         for invariant, why in self._find_differences():
             self._story.violate(invariant, f"{why}, although staff refreshed it")
         await self._check_looks()
@@ -98,22 +101,17 @@ class EndOfShop:
         if not waiting:
             return
         self._story.count("under attention at the end", len(waiting))
-        page = await self._ask(lambda engine: engine.list_payments(PaymentQuery(needing_attention=True, page_size=100)))
-        listed = {view.payment.order_id for view in page.items}
+        listed = await self._clients.list_attention()
         self._story.check(listed.issuperset(waiting), UNDER_ATTENTION, f"{waiting} wait, listed are {sorted(listed)}")
 
     async def _refresh(self) -> None:
         """Have staff refresh what no list tells, and what is disputed."""
-        world, refreshing = self._world, self._world.auditor.orders.refreshing
         for payment in self._payments():
             disputed = payment.store_update_state is StoreUpdateState.DISPUTED
             if not disputed and not self._differences_of(payment):
                 continue
-            order_id = payment.order_id
-            self._story.tell("client", f"refreshes {order_id}: no list tells what became of it")
-            refreshing[order_id] += 1
-            await self._ask(lambda engine, order_id=order_id: engine.refresh(world.store_id, order_id))
-            refreshing[order_id] -= 1
+            self._story.tell("client", f"{payment.order_id} is refreshed: no list tells what became of it")
+            await self._clients.refresh_order(payment.order_id)
         await self._rest()
 
     # -- Refunds ----------------------------------------------------------------------------------------------------
@@ -127,6 +125,7 @@ class EndOfShop:
         ]
         if not settled:
             return
+        await self._wait(AFTER_WRITE_SECONDS)
         before = self._looks()
         await self._wait(SILENCE_SECONDS)
         looks = self._looks() - before

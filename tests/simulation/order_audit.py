@@ -43,7 +43,7 @@ CURRENCY: Final = "USD"
 
 @dataclass(eq=False)
 class Call:
-    """One run of a request, while it may still begin an operation."""
+    """One call of a client: a request may be called for again and again."""
 
     request: ActionRequest
     begin: datetime
@@ -66,8 +66,8 @@ class OrderAuditor:
         self._checked = world.setting.order_check is OrderCheck.BEFORE_MONEY
         self._reverts_max = world.setting.policy.store_reverts_max
         self._records: defaultdict[str, list[tuple[datetime, Row]]] = defaultdict(list)
-        self._calls: defaultdict[str, list[Call]] = defaultdict(list)  #: Request id: the calls that may go on.
-        self._repriced_by: dict[str, tuple[datetime, Row]] = {}  #: Actor: the record before it noted another total.
+        self._calls: dict[str, Call] = {}  #: By their actors.
+        self._repriced_by: dict[str, datetime] = {}  #: Actor: when it last recorded another total.
         self._last_change: dict[str, Event] = {}  #: Order: the last event that tells of a change of the order.
         self._blames: Counter[str] = Counter()
         self._blamed: set[str] = set()  #: Orders whose shop was blamed since their payment was last looked at.
@@ -77,14 +77,11 @@ class OrderAuditor:
     # -- Calls ------------------------------------------------------------------------------------------------------
 
     def begin(self, request: ActionRequest) -> Call:
-        """Note that a call begins."""
+        """Note that a call begins, under an actor of its own: what it begins or records names that."""
+        request = request._replace(actor=f"call {len(self._calls) + 1}")
         call = Call(request, VirtualClock().now(), self._world.auditor.payments.get(request.order_id))
-        self._calls[request.request_id].append(call)
+        self._calls[request.actor] = call
         return call
-
-    def end(self, call: Call) -> None:
-        """Note that a call begins nothing any more."""
-        self._calls[call.request.request_id].remove(call)
 
     def read(self, order_id: str, order: PlatformOrder | None) -> None:
         """Note what the shop showed to the call in whose task the reading was made."""
@@ -122,18 +119,17 @@ class OrderAuditor:
         """Look at an operation that begins: the order must not have barred it all the time since the call began."""
         if intent.action is not Action.CAPTURE or not self._checked:
             return
-        calls = self._calls[intent.request_id]
-        orders = [order for call in calls for order in self._orders_since(intent.order_id, call.begin)]
+        call = self._calls[intent.actor]
+        orders = self._orders_since(intent.order_id, call.begin)
         self._story.check(
             any(self._allows(order, intent, payment) for order in orders),
             NO_BARRED_CAPTURE,
             f"{intent}; the order since its call began: {orders}",
         )
-        read = [call.order for call in calls if call.read]
-        self._story.check(
-            any(self._allows(order, intent, payment) for order in read), CAPTURED_AS_READ, f"{intent}; read was {read}"
-        )
-        self._check_shown_first(intent, calls)
+        as_read = call.read and self._allows(call.order, intent, payment)
+        self._story.check(as_read, CAPTURED_AS_READ, f"{intent}; its call read {call.order}")
+        other = self._has_found_other_total(intent.order_id, call)
+        self._story.check(not other, SHOWN_FIRST, f"{intent}; its own call had found another total")
 
     def _allows(self, order: PlatformOrder | None, intent: "Intent", payment: "Row") -> bool:
         if order is None or order.cancelled or order.total_minor is None:
@@ -144,15 +140,12 @@ class OrderAuditor:
             return intent.base_minor + intent.amount_minor <= order.total_minor
         return order.total_minor == payment.authorized_minor
 
-    def _check_shown_first(self, intent: "Intent", calls: list[Call]) -> None:
-        """A call that finds another total than the one that was shown is refused: its caller decides anew."""
-        for call in calls:
-            time, before = self._repriced_by.get(call.request.actor, (None, None))
-            if time is None or before is None or time < call.begin:
-                continue
-            shown = [record for record in self._records_since(intent.order_id, call.begin) if record is not before]
-            offered = all(self._collectable_minor(record) for record in (before, *shown))
-            self._story.check(not offered, SHOWN_FIRST, f"{intent}; {before} was shown, then its call found another")
+    def _has_found_other_total(self, order_id: str, call: Call) -> bool:
+        """Tell whether a call itself recorded another total, although the one before could have been captured."""
+        time = self._repriced_by.get(call.request.actor)
+        if time is None:
+            return False
+        return all(self._collectable_minor(record) for record in _until(self._records[order_id], call.begin, time))
 
     def check_event(self, event: Event) -> None:
         """Look at what became of the order."""
@@ -183,7 +176,7 @@ class OrderAuditor:
             self._story.check(placed, NOTHING_BARRED, f"{payment} shows that its order is {payment.order_state}")
         event = self._last_change.get(order_id)
         if payment.order_total_minor != before.order_total_minor and event is not None:
-            self._repriced_by[event.actor] = (VirtualClock().now(), before)
+            self._repriced_by[event.actor] = VirtualClock().now()
         self._check_war(payment, before)
 
     def _check_war(self, payment: "Row", before: "Row") -> None:
@@ -261,6 +254,11 @@ class OrderAuditor:
 
     def _records_since(self, order_id: str, begin: datetime) -> "Iterator[Row]":
         return _since(self._records[order_id], begin)
+
+
+def _until(versions: list[tuple[datetime, Any]], begin: datetime, end: datetime) -> list[Any]:
+    """Return all that was so between ``begin`` and ``end``, but for what became so at ``end``."""
+    return list(_since([(time, version) for time, version in versions if time < end], begin))
 
 
 def _since(versions: list[tuple[datetime, Any]], begin: datetime) -> Iterator[Any]:

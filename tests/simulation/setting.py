@@ -105,6 +105,7 @@ def _drawn(random: Random) -> Setting:
             discovery_seconds=random.choice((0, 45)),
             refund_looks_max=REFUND_LOOKS_MAX,
             store_reverts_max=STORE_REVERTS_MAX,
+            store_doubt_seconds=30,
         ),
         replicas=replicas,
         orders=random.randint(2, 5),

@@ -81,7 +81,7 @@ class Shop:
         self.quiet = True
         for order_id in sorted(self.moved_to_another_currency):
             payment = self._world.auditor.payments.get(order_id)
-            if payment is None or payment.anomaly or payment.status is PaymentStatus.PENDING:
+            if payment is None or not payment.ours or payment.anomaly or payment.status is PaymentStatus.PENDING:
                 if order_id in self.deleted:
                     self._put_back(order_id)
                 self.set_right(order_id)

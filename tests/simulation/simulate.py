@@ -219,7 +219,7 @@ class _Life:
         await self._come_to_know()
         await self._refresh_what_nobody_told()
         await self._come_to_rest()
-        await EndOfShop(world, self._ask, self._pass, self._come_to_rest).check()
+        await EndOfShop(world, self.clients, self._pass, self._come_to_rest).check()
         await self._pass(20.0)
         for _ in range(WATCH_SECONDS_MAX // 5):  # What was held up for long may have happened only now.
             seen = all(len(watcher.seen) == len(world.auditor.events()) for watcher in self.watchers)
@@ -280,7 +280,7 @@ class _Life:
             if self._nobody_told(payment):
                 world.story.count("refreshed at the end")
                 world.story.tell("client", f"refreshes {payment.order_id}: what was done at the console was not told")
-                await self._ask(lambda engine, order_id=payment.order_id: engine.refresh(world.store_id, order_id))
+                await self.clients.refresh_order(payment.order_id)
         await self._come_to_know()
 
     async def _let_an_operator_look(self) -> None:

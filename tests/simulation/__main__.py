@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 
-from simulation.mutants import MUTANTS, Finding, find
+from simulation.mutants import MUTANTS
+from simulation.planting import Finding, find
 from simulation.simulate import Result, simulate
 
 WORKERS = 2

@@ -1,15 +1,9 @@
-"""Planted faults: each breaks one rule of the real code, and must be found within its number of seeds.
-
-They are patches from outside. The product itself has no switch that breaks it. Each names the invariants that it may
-break: a world that fails by another has found something else, a fault that does not fit the code any more perhaps.
-"""
+"""Planted faults: each breaks one rule of the real code, and must be found within its number of seeds."""
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from unittest.mock import patch
 
 from msgspec.structs import replace
@@ -40,70 +34,14 @@ from payment_actions_server.engine.store_updates import StoreUpdates
 from payment_actions_server.engine.watch import Watch
 from payment_actions_server.storage import PaymentWork
 from payment_actions_server.storage.sqlite import SqliteStorage
+from simulation import order_mutants  # noqa: F401 - it registers its own
 from simulation import simulate as simulation
 from simulation.auditor import Auditor
+from simulation.planting import MUTANTS, Patches, mutant
 
-Patches = Iterator[AbstractContextManager[Any]]
-Plant = Callable[[], Patches]
 MONTH = timedelta(days=30)
 GUARD = "the engine's own guard lets all pass"
 """`Payment.breach`, which is to find in production what no test has: there the fault goes no further."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Mutant:
-    """One planted fault."""
-
-    name: str
-    within: int  #: Seeds, from the first on, within which it must be found.
-    found_by: tuple[str, ...]  #: The invariants that may find it.
-    patches: Plant
-
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        """Break the rule for a while."""
-        with ExitStack() as stack:
-            for each in self.patches():
-                stack.enter_context(each)
-            yield
-
-
-MUTANTS: dict[str, Mutant] = {}
-
-
-class Finding(NamedTuple):
-    """What became of a planted fault."""
-
-    name: str
-    seeds: int  #: How many it took; 0: not found.
-    invariant: str  #: By which it was found; else by which worlds failed that are not to find it, if any did.
-
-
-def find(name: str) -> Finding:
-    """Look for one of `MUTANTS`, seed by seed."""
-    return look_for(MUTANTS[name])
-
-
-def look_for(mutant: Mutant) -> Finding:
-    """Look for a planted fault, seed by seed."""
-    others = ""
-    with mutant.planted():
-        for seed in range(mutant.within):
-            invariant = simulation.simulate(seed).invariant
-            if invariant in mutant.found_by:
-                return Finding(mutant.name, seed + 1, invariant)
-            others = others or invariant
-    return Finding(mutant.name, 0, others)
-
-
-def mutant(name: str, *, within: int, found_by: str | tuple[str, ...]) -> Callable[[Plant], Plant]:
-    """Register what the function patches."""
-
-    def register(patches: Plant) -> Plant:
-        MUTANTS[name] = Mutant(name, within, (found_by,) if isinstance(found_by, str) else found_by, patches)
-        return patches
-
-    return register
 
 
 def _unguarded(name: str = "") -> Patches:
@@ -121,21 +59,21 @@ def _() -> Patches:
     class _Dry(Exception):
         pass
 
-    async def started(self: Actions, request: Any) -> Any:
+    async def started(self: Actions, request: Any, terms: Any) -> Any:
         context, operation_id = self._context, self._context.new_id()
         key = actions.PaymentKey(request.store, request.order_id)
 
         def dry(work: PaymentWork) -> None:
-            raise _Dry(self._start(work, request, operation_id))
+            raise _Dry(self._start(work, request, operation_id, terms))
 
         try:
             await context.storage.change(key, dry, request_id=request.request_id)
         except _Dry as undone:
             (found,) = undone.args
-        if found.new:
+        if found is not None and found.new:
             await self._attempts.send(context.store(request.store), found.payment, found.operation, first=True)
         return await context.storage.change(
-            key, lambda work: self._start(work, request, operation_id), request_id=request.request_id
+            key, lambda work: self._start(work, request, operation_id, terms), request_id=request.request_id
         )
 
     yield patch.object(Actions, "_started", started)
@@ -145,11 +83,11 @@ def _() -> Patches:
 def _() -> Patches:
     original = Actions._start
 
-    def start(self: Actions, work: PaymentWork, request: Any, operation_id: str) -> Any:
+    def start(self: Actions, work: PaymentWork, request: Any, operation_id: str, terms: Any) -> Any:
         if work.asked is not None and work.asked.operation_id != operation_id:
             request = request._replace(request_id=f"{request.request_id}, again {operation_id[-6:]}")
             work.asked = None
-        return original(self, work, request, operation_id)
+        return original(self, work, request, operation_id, terms)
 
     yield patch.object(Actions, "_start", start)
 
@@ -192,9 +130,9 @@ def _() -> Patches:
 def _() -> Patches:
     original = Actions._started
 
-    async def started(self: Actions, request: Any) -> Any:
+    async def started(self: Actions, request: Any, terms: Any) -> Any:
         try:
-            return await original(self, request)
+            return await original(self, request, terms)
         except StorageUnavailable as error:
             raise GatewayUnavailable(str(error), store=request.store, order_id=request.order_id) from error
 
@@ -512,9 +450,9 @@ def _() -> Patches:
 def _() -> Patches:
     original = Ledger.tell_store
 
-    def tell_store(self: Ledger, work: PaymentWork, payment: Payment) -> None:
+    def tell_store(self: Ledger, work: PaymentWork, payment: Payment, **options: Any) -> None:
         if payment.status is not PaymentStatus.VOIDED:
-            original(self, work, payment)
+            original(self, work, payment, **options)
 
     yield patch.object(Ledger, "tell_store", tell_store)
 
@@ -596,9 +534,9 @@ def _() -> Patches:
 def _() -> Patches:
     original = Actions._start
 
-    def start(self: Actions, work: PaymentWork, request: Any, operation_id: str) -> Any:
-        started = original(self, work, request, operation_id)
-        if started.new and request.action is Action.VOID and work.payment is not None:
+    def start(self: Actions, work: PaymentWork, request: Any, operation_id: str, terms: Any) -> Any:
+        started = original(self, work, request, operation_id, terms)
+        if started is not None and started.new and request.action is Action.VOID and work.payment is not None:
             self._ledger.tell_store(work, replace(work.payment, status=PaymentStatus.VOIDED))
         return started
 

@@ -11,7 +11,8 @@ import pytest
 from payment_actions_server.engine import attempts
 from payment_actions_server.storage.sqlite import SqliteStorage
 from simulation.__main__ import mutants_table
-from simulation.mutants import MUTANTS, find, look_for
+from simulation.mutants import MUTANTS
+from simulation.planting import find, look_for
 from simulation.simulate import simulate
 
 SOON = [mutant.name for mutant in MUTANTS.values() if mutant.within <= 10]

@@ -14,7 +14,7 @@ import structlog
 
 from payment_actions_server import __version__, log
 from payment_actions_server.config import Config, ConfigError, Problem, StoreConfig, closest, read_config
-from payment_actions_server.domain.decision import Terms
+from payment_actions_server.domain.decision import Objection, Terms
 from payment_actions_server.domain.errors import GatewayUnavailable, PaymentActionsError, PlatformUnavailable
 from payment_actions_server.domain.event import Event
 from payment_actions_server.engine import Clock, Engine, EnginePolicy, Store, SystemClock
@@ -291,7 +291,7 @@ class _Hooks:
         self._metrics = metrics
         self.reviewing = plugins.reviewing
 
-    def review(self, request: ReviewRequest) -> tuple[str, str] | None:
+    def review(self, request: ReviewRequest) -> Objection | None:
         return self._plugins.review(request)
 
     def event(self, event: Event) -> None:

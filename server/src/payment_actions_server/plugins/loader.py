@@ -13,10 +13,12 @@ from typing import Any, Final, NamedTuple
 import pluggy
 import structlog
 
+from payment_actions_server.domain.decision import Objection
 from payment_actions_server.domain.event import Event
+from payment_actions_server.domain.text import keepable
 from payment_actions_server.plugins import hookspecs
 from payment_actions_server.plugins.gateway import GatewayFactory
-from payment_actions_server.plugins.hookspecs import PROJECT_NAME, ReviewRequest
+from payment_actions_server.plugins.hookspecs import PROJECT_NAME, AtMost, ReviewRequest
 from payment_actions_server.plugins.platform import PlatformFactory
 
 log = structlog.get_logger(__name__)
@@ -114,21 +116,24 @@ class Plugins:
         """Tell whether any plugin reviews actions."""
         return bool(self._reviews)
 
-    def review(self, request: ReviewRequest) -> tuple[str, str] | None:
-        """Return the first refusal as (plugin name, why), or None when no plugin objects.
+    def review(self, request: ReviewRequest) -> Objection | None:
+        """Return the first refusal, else the smallest limit below the request's amount, else None.
 
         A review that raises, or gives no reason, refuses: a broken policy must not open the till.
         """
+        limits = []
         for hook in self._reviews:
             try:
-                objections = hook.call(request=request)
-            except Exception:  # A plugin may raise anything.
+                answers = hook.call(request=request)
+            except (Exception, SystemExit):  # A plugin may raise anything.
                 log.exception("plugin_review_failed", plugin=hook.plugin, order_id=request.order_id)
-                return hook.plugin, f"The policy of plugin {hook.plugin} failed, which refuses the action."
-            for why in objections:
-                told = isinstance(why, str) and why.strip()
-                return hook.plugin, why if told else f"Plugin {hook.plugin} refuses it and gives no reason."
-        return None
+                return Objection(hook.plugin, f"The policy of plugin {hook.plugin} failed, which refuses the action.")
+            for objection in [_objection(hook.plugin, answer) for answer in answers]:
+                if objection.limit_minor <= 0:
+                    return objection
+                limits.append(objection)
+        smallest = min(limits, key=lambda objection: objection.limit_minor, default=None)
+        return smallest if smallest is not None and smallest.limit_minor < request.amount_minor else None
 
     def event(self, event: Event) -> None:
         """Hand a durable event to the plugins that observe. Returns at once and never raises."""
@@ -212,6 +217,16 @@ def _info_of_object(plugin: object) -> PluginInfo:
 
 def _itself(plugin: object) -> object:
     return plugin
+
+
+def _objection(plugin: str, answer: object) -> Objection:
+    """Return what an answer of a review means; an answer that makes no sense is a refusal."""
+    limit_minor, why = 0, answer
+    if isinstance(answer, AtMost) and type(answer.amount_minor) is int:  # True is an int to isinstance.
+        limit_minor, why = answer
+    if not isinstance(why, str) or not why.strip():
+        return Objection(plugin, f"Plugin {plugin} refuses it and gives no reason.")
+    return Objection(plugin, keepable(why), max(limit_minor, 0))
 
 
 def _unmarked(plugin: object) -> list[str]:
@@ -303,7 +318,7 @@ class _Observers:
             for hook in self._hooks:
                 try:
                     hook.call(event=event)
-                except Exception:  # It may raise anything; the next plugin is told all the same.
+                except (Exception, SystemExit):  # It may raise anything; the next plugin is told all the same.
                     log.exception("plugin_event_failed", plugin=hook.plugin, number=event.number)
 
     def _next(self) -> Event | None:

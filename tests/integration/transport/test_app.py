@@ -13,7 +13,7 @@ from integration.transport.conftest import refusal
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions.v1.payment_actions_pb2_grpc import PaymentActionsStub
-from payment_actions_server.app import Service, check, open_stores, try_stores
+from payment_actions_server.app import Service, check
 from payment_actions_server.config import AdapterConfig, Address, Config, ConfigError, ServerConfig, StoreConfig
 from payment_actions_server.domain.decision import Terms
 from payment_actions_server.domain.errors import GatewayUnavailable, PlatformUnavailable
@@ -21,6 +21,7 @@ from payment_actions_server.domain.status import CaptureMode
 from payment_actions_server.plugins import PlatformKind, SettingsError, hookimpl
 from payment_actions_server.plugins.fakes import InMemoryGateway, InMemoryPlatform, full_capabilities, slow
 from payment_actions_server.plugins.loader import Plugins
+from payment_actions_server.stores import open_stores, try_stores
 
 
 def now():

@@ -182,6 +182,27 @@ def test_two_entry_points_of_one_name_are_told_apart(install):
     assert sorted(plugins.gateways) == ["good_pay", "other_pay"]
 
 
+@pytest.mark.parametrize("broken", ["one", "two"])
+def test_of_two_plugins_with_one_name_both_are_meant_by_it(install, broken):
+    for name in ("one", "two"):
+        source = "import no_such_module" if name == broken else GOOD.replace("good", name)
+        install(name, source, entry_point="pay")
+    plugins = load_plugins("test_plugins")
+    assert [bool(info.error) for info in plugins.named("pay")] == [name == broken for name in ("one", "two")]
+    assert [info.origin.partition(" in ")[0] for info in plugins.broken] == [broken]
+    assert plugins.named("two") == ()
+
+
+def test_roles_tell_what_a_plugin_is_used_for(install):
+    review = "\n    @hookimpl\n    def payment_actions_review():\n        return None\n"
+    observe = "\n    @hookimpl\n    def payment_actions_event():\n        pass\n"
+    install("all", GOOD + review + observe)
+    install("broken", "import no_such_module")
+    install("half", review + "\n    @hookimpl\n    def payment_actions_gateways():\n        return 7\n")
+    roles = {info.name: info.roles for info in load_plugins("test_plugins").found}
+    assert roles == {"all": ("adapters", "reviews", "observes"), "broken": ("none",), "half": ("reviews",)}
+
+
 def test_plugin_that_is_given_twice_is_taken_once():
     policy = Refuses("no")
     plugins = Plugins.of(policy, policy)

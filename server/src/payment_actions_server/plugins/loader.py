@@ -26,11 +26,14 @@ log = structlog.get_logger(__name__)
 EVENTS_WAITING_MAX: Final = 10_000
 DROPS_PER_LOG_LINE: Final = 1_000
 CLOSE_SECONDS_MAX: Final = 5.0
+_SAME_NAME: Final = "#"  # Before the number of a plugin whose name another one has too.
 
 PLATFORMS_HOOK: Final = "payment_actions_store_platforms"
 GATEWAYS_HOOK: Final = "payment_actions_gateways"
 REVIEW_HOOK: Final = "payment_actions_review"
 EVENT_HOOK: Final = "payment_actions_event"
+
+ROLES: Final = ("adapters", "reviews", "observes", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,15 @@ class PluginInfo:
     error: str = ""  #: What is wrong with it; empty when all of it is in use.
     store_platforms: tuple[str, ...] = ()  #: Names of its adapters that are in use.
     gateways: tuple[str, ...] = ()
+    reviews: bool = False  #: Whether its policy is asked.
+    observes: bool = False  #: Whether it is told of events.
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Return what it is used for, of `ROLES`; "none" of a plugin that is used for nothing."""
+        adapters = bool(self.store_platforms or self.gateways)
+        used = (adapters, self.reviews, self.observes, not (adapters or self.reviews or self.observes))
+        return tuple(role for role, has_it in zip(ROLES, used, strict=True) if has_it)
 
 
 class _Candidate(NamedTuple):
@@ -74,7 +86,7 @@ def load_plugins(group: str = PROJECT_NAME) -> "Plugins":
 
     Never raises: what is wrong with a plugin stands in its `PluginInfo.error` and in the log.
     """
-    points = sorted(entry_points(group=group), key=lambda point: point.name)
+    points = sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
     return Plugins([_Candidate(_info_of(point), point.load) for point in points])
 
 
@@ -84,9 +96,20 @@ class Plugins:
     def __init__(self, candidates: Iterable[_Candidate]) -> None:
         self._manager = pluggy.PluginManager(PROJECT_NAME)
         self._manager.add_hookspecs(hookspecs)
+        self._names: set[str] = set()
         brought = [self._take(candidate) for candidate in candidates]
         clashes = _clashes(brought)
-        self.found: tuple[PluginInfo, ...] = tuple(_judged(plugin, clashes) for plugin in brought)
+        self._reviews = self._hooks(REVIEW_HOOK)
+        observing = self._hooks(EVENT_HOOK)
+        self._observers = _Observers(observing)
+        self.found: tuple[PluginInfo, ...] = tuple(
+            replace(
+                _judged(plugin, clashes),
+                reviews=plugin.info.name in {hook.plugin for hook in self._reviews},
+                observes=plugin.info.name in {hook.plugin for hook in observing},
+            )
+            for plugin in brought
+        )
         """Every plugin, sound or not."""
         self.store_platforms: Mapping[str, PlatformFactory] = {
             name: plugin.store_platforms[name]
@@ -103,13 +126,20 @@ class Plugins:
         for info in self.found:
             if info.error:
                 log.error("plugin_broken", plugin=info.name, origin=info.origin, error=info.error)
-        self._reviews = self._hooks(REVIEW_HOOK)
-        self._observers = _Observers(self._hooks(EVENT_HOOK))
 
     @classmethod
     def of(cls, *plugins: object) -> "Plugins":
         """Return modules or objects that implement hooks as the plugins, for tests and for embedding."""
         return cls(_Candidate(_info_of_object(plugin), partial(_itself, plugin)) for plugin in plugins)
+
+    @property
+    def broken(self) -> tuple[PluginInfo, ...]:
+        """Return the plugins with which something is wrong."""
+        return tuple(info for info in self.found if info.error)
+
+    def named(self, name: str) -> tuple[PluginInfo, ...]:
+        """Return the plugins whose entry point has this name: two distributions may have chosen the same."""
+        return tuple(info for info in self.found if name in (info.name, info.name.partition(_SAME_NAME)[0]))
 
     @property
     def reviewing(self) -> bool:
@@ -162,9 +192,11 @@ class Plugins:
             return _Brought(replace(info, error=_told(error)))
 
     def _free_name(self, name: str) -> str:
-        if not self._manager.has_plugin(name):
-            return name
-        return next(f"{name}#{n}" for n in range(2, 10_000) if not self._manager.has_plugin(f"{name}#{n}"))
+        """Return a name that no plugin has yet, a broken one neither."""
+        names = (name, *(f"{name}{_SAME_NAME}{n}" for n in range(2, 10_000)))
+        free = next(each for each in names if each not in self._names)
+        self._names.add(free)
+        return free
 
     def _register(self, plugin: object, name: str) -> None:
         hash(plugin)  # pluggy keeps them in sets.

@@ -1,7 +1,7 @@
 """Opens the configured stores: which can serve, which are out of service and why, and mistakes in the configuration."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import structlog
 
@@ -18,6 +18,7 @@ from payment_actions_server.plugins import (
 )
 from payment_actions_server.plugins.answers import Unsound, sound
 from payment_actions_server.plugins.loader import Plugins
+from payment_actions_server.plugins.shape import shape_problems, why_no_adapter
 
 T = TypeVar("T")
 
@@ -58,8 +59,18 @@ def try_stores(config: Config, plugins: Plugins) -> Opened:
     return opened
 
 
+class _Side(NamedTuple, Generic[T]):
+    """One of a store's two adapters: what it must be, and what it declares of itself."""
+
+    name: str  #: Of its table in the configuration.
+    protocol: type
+    declares: str  #: The property that is read once, for the adapter may say something else the next time.
+    read: Callable[[Any], T]  #: Returns what the property means.
+    error: type[PaymentActionsError]  #: What callers hear while the adapter cannot be used.
+
+
 class _Adapter(NamedTuple, Generic[T]):
-    """An adapter, and what it declares of itself: read once, for it may say something else the next time."""
+    """An adapter, and what it declares of itself."""
 
     adapter: Any
     declared: T
@@ -88,8 +99,8 @@ class _StoreOpener:
         """Open the store, or record why it cannot be."""
         for name in self._config.required_plugins:
             self._require_plugin(name)
-        platform = self._adapter("platform", self._plugins.store_platforms, _kind, PlatformUnavailable)
-        gateway = self._adapter("gateway", self._plugins.gateways, _capabilities, GatewayUnavailable)
+        platform = self._adapter(_PLATFORM, self._plugins.store_platforms)
+        gateway = self._adapter(_GATEWAY, self._plugins.gateways)
         if platform is None or gateway is None or self._moves_money_twice(platform.declared):
             return
         if self._faults:
@@ -97,32 +108,44 @@ class _StoreOpener:
         self._opened.capabilities[self._store_id] = gateway.declared
         self._opened.stores[self._store_id] = self._store(platform.adapter, gateway.adapter, gateway.declared)
 
-    def _adapter(
-        self,
-        side: str,
-        found: Mapping[str, Any],
-        declared: Callable[[Any], T],
-        unavailable: type[PaymentActionsError],
-    ) -> "_Adapter[T] | None":
+    def _adapter(self, side: _Side[T], found: Mapping[str, Any]) -> _Adapter[T] | None:
         """Return one side's adapter, opened; None when a problem was recorded instead."""
-        wanted = getattr(self._config, side)
+        wanted = getattr(self._config, side.name)
         try:
             adapter = self._factory(wanted.adapter, found)(wanted.settings)
-            if adapter is None:
-                raise _Unavailable("its factory returned None")
-            return _Adapter(adapter, declared(adapter))
+            return _Adapter(adapter, self._declared(side, wanted.adapter, adapter))
         except _UnknownAdapter as unknown:
-            self._mistake(f"{side}.adapter", str(unknown), closest(wanted.adapter, found, "adapters that were found"))
+            known = closest(wanted.adapter, found, "adapters that were found")
+            self._mistake(f"{side.name}.adapter", str(unknown), known)
         except SettingsError as error:
             for one in error.all:
                 remedy = one.remedy or f"The documentation of the adapter {wanted.adapter} says what it wants"
-                self._mistake(f"{side}.{one.key}" if one.key else side, one.problem, remedy)
-        except (_Unavailable, Unsound) as error:
-            self._adapter_fails(side, str(error), unavailable)
+                self._mistake(f"{side.name}.{one.key}" if one.key else side.name, one.problem, remedy)
+        except _Unavailable as unavailable:
+            self._adapter_fails(side, str(unavailable))
         except (Exception, SystemExit) as error:
             logger.error("adapter failed", store=self._store_id, adapter=wanted.adapter, exc_info=error)
-            self._adapter_fails(side, f"it failed with {type(error).__name__}", unavailable)
+            self._adapter_fails(side, f"it failed with {type(error).__name__}")
         return None
+
+    def _declared(self, side: _Side[T], name: str, adapter: object) -> T:
+        """Return what an adapter declares of itself.
+
+        :raises _Unavailable: with everything that is wrong with the adapter, as far as that shows before it is used.
+        """
+        if why := why_no_adapter(adapter):
+            raise _Unavailable(why)
+        problems = shape_problems(adapter, side.protocol)
+        try:
+            declared = side.read(getattr(adapter, side.declares))
+        except Unsound as unsound:
+            problems.append(str(unsound))
+        except Exception as error:  # A property may raise anything.
+            logger.error("adapter failed", store=self._store_id, adapter=name, exc_info=error)
+            problems.append(f"its {side.declares} cannot be read: it failed with {type(error).__name__}")
+        if problems:
+            raise _Unavailable("; ".join(problems))
+        return declared
 
     def _factory(self, adapter: str, found: Mapping[str, Any]) -> Any:
         if adapter in found:
@@ -182,9 +205,9 @@ class _StoreOpener:
         # The front ends' word for this reason is "This store is out of service".
         self._out_of_service(f"it requires the plugin {name}, {why}", PlatformUnavailable, plugin=name)
 
-    def _adapter_fails(self, side: str, why: str, unavailable: type[PaymentActionsError]) -> None:
-        adapter = getattr(self._config, side).adapter
-        self._out_of_service(f"its {side} adapter {adapter} cannot be used: {why}", unavailable, adapter=adapter)
+    def _adapter_fails(self, side: _Side[Any], why: str) -> None:
+        adapter = getattr(self._config, side.name).adapter
+        self._out_of_service(f"its {side.name} adapter {adapter} cannot be used: {why}", side.error, adapter=adapter)
 
     def _out_of_service(self, why: str, error: type[PaymentActionsError], **metadata: str) -> None:
         """Put the store out of service, for this reason too: an operator is told all of them at once."""
@@ -202,15 +225,18 @@ class _UnknownAdapter(Exception):
     """Every plugin was loaded, and none brings the adapter."""
 
 
-def _kind(platform: StorePlatform) -> PlatformKind:
-    kind = platform.kind
+def _kind(kind: object) -> PlatformKind:
     if not isinstance(kind, PlatformKind):
-        raise _Unavailable(f"its kind, which says who moves the money, is of type {type(kind).__name__}")
+        raise Unsound(f"its kind, which says who moves the money, is of type {type(kind).__name__}")
     return kind
 
 
-def _capabilities(gateway: PaymentGateway) -> GatewayCapabilities:
-    return sound(GatewayCapabilities, gateway.capabilities)
+def _capabilities(capabilities: object) -> GatewayCapabilities:
+    return sound(GatewayCapabilities, capabilities)
+
+
+_PLATFORM: Final = _Side("platform", StorePlatform, "kind", _kind, PlatformUnavailable)
+_GATEWAY: Final = _Side("gateway", PaymentGateway, "capabilities", _capabilities, GatewayUnavailable)
 
 
 def _account_conflicts(config: Config, opened: Opened) -> Iterator[Problem]:

@@ -38,6 +38,30 @@ class Shop:
     def order(self, order_id):
         return self._control("GET", f"orders/{order_id}")
 
+    def delete(self, order_id):
+        return self._control("DELETE", f"orders/{order_id}")
+
+    def clone(self, order_id):
+        return self._control("POST", f"orders/{order_id}/clone")
+
+    def statuses(self, kind):
+        return self._control("GET", f"statuses/{kind}")
+
+    def add_status(self, kind, **fields):
+        return self._control("POST", f"statuses/{kind}", fields)
+
+    def remove_status(self, kind, number):
+        return self._control("DELETE", f"statuses/{kind}/{number}")
+
+    def settings(self, **fields):
+        return self._control("PUT", "settings", fields)
+
+    def back_up(self):
+        return self._control("POST", "backups")["id"]
+
+    def restore(self, number):
+        return self._control("POST", f"backups/{number}/restore")
+
     def writes(self):
         return self._control("GET", "writes")
 

@@ -9,7 +9,7 @@ def test_an_order_has_every_field_of_the_5_5_resource(shop):
     assert order["order_number"] == "WEB-7"
     assert order["total"] == 129.9
     assert order["payment_status"] == {
-        "id": 1, "code": "A", "name": "Authorized", "customer_name": "Authorized",
+        "id": 2, "code": "A", "name": "Authorized", "customer_name": "Authorized",
     }  # fmt: skip
     assert set(order) == {
         "id", "order_number", "total", "sub_total", "currency", "email", "items", "billing_address",

@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from . import vocabulary as words
-from .shop import InvalidArgument, Order, OrderMissing, Shop
+from .errors import InvalidArgument, OrderMissing
+from .shop import Order, Shop
 
 ADMIN: Final = "/admin/"
 ANYBODY: Final = "anna@shop.example"
@@ -63,7 +63,7 @@ class Section:
 
     def html(self, order: Order, admin: str) -> str:
         """Return it for one order."""
-        values = {"order_id": str(order.id), "order_number": order.number, "admin": admin}
+        values = {"order_id": str(order.id), "order_number": order.number or "", "admin": admin}
         tag = self.tag
         for name, value in values.items():
             tag = tag.replace(f"{{{name}}}", escape(value))
@@ -100,12 +100,12 @@ class Admin:
         except OrderMissing as missing:
             return self._page(request, "Not found", f"<h1>{escape(str(missing))}</h1>", code=404)
         section = self._section.html(order, _admin(request))
-        body = f"""<h1>Order #{escape(order.number)}</h1>
+        body = f"""<h1>Order #{escape(_title(order))}</h1>
 <div class="columns">
 <div>{_invoice(order)}{section}</div>
 <div>{_statuses_card(order)}{_customer(order)}</div>
 </div>"""
-        return self._page(request, f"Order #{order.number}", body, statuses=f"/admin/orders/{order.id}/statuses")
+        return self._page(request, f"Order #{_title(order)}", body, statuses=f"/admin/orders/{order.id}/statuses")
 
     async def _statuses(self, request: Request) -> Response:
         try:
@@ -150,9 +150,13 @@ def _admin(request: Request) -> str:
     return name if _ADMIN_NAME.fullmatch(name) else ANYBODY
 
 
+def _title(order: Order) -> str:
+    return f"{order.id} (cart)" if order.number is None else order.number
+
+
 def _row(order: Order) -> str:
     cells = (_date(order), order.email, order.method_name, _status_names(order)["payment_status"])
-    link = f'<a href="/admin/orders/{order.id}">#{escape(order.number)}</a>'
+    link = f'<a href="/admin/orders/{order.id}">#{escape(_title(order))}</a>'
     rest = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     return f'<tr><td>{link}</td>{rest}<td class="number">{_money(order.total, order.currency)}</td></tr>'
 
@@ -189,10 +193,8 @@ def _customer(order: Order) -> str:
 
 
 def _status_names(order: Order) -> dict[str, str]:
-    return {
-        "payment_status": words.PAYMENT_STATUSES[order.payment_status][1],
-        "shipping_status": words.SHIPPING_STATUSES[order.shipping_status][1],
-    }
+    rows = {"payment_status": order.payment_status, "shipping_status": order.shipping_status}
+    return {field: (row.name or row.code or f"Status {row.id}") if row else "-" for field, row in rows.items()}
 
 
 def _money(amount: Decimal, currency: str) -> str:

@@ -46,15 +46,18 @@ def stand_before(
     fails_at: str | None = None,
     status: int = 400,
     body: str = "[]",
+    loses_at: str | None = None,
     transactions: Any = None,
 ) -> Iterator[Proxy]:
     """Stand before the shop at ``shop_url``.
 
     :param alter: changes each order that the shop tells.
     :param fails_at: a request whose path, query or body has this text is answered with ``status`` and ``body``.
+    :param loses_at: the answer to the first request with this text is lost.
     :param transactions: is told instead of an order's transactions in 5.5.
     """
     proxy = Proxy()
+    lost: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -65,6 +68,10 @@ def stand_before(
             reply = httpx.request(
                 self.command, shop_url + self.path[1:], headers=dict(self.headers), content=content, timeout=60
             )
+            if loses_at is not None and not lost and loses_at in f"{self.path} {content.decode()}":
+                lost.append(content)
+                self.close_connection = True
+                return
             told = reply.json() if reply.content else None
             if transactions is not None and reply.request.url.path.endswith("/payment_transactions"):
                 told = transactions

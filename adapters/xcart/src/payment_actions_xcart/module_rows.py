@@ -167,7 +167,7 @@ def _add_amount(
     missing = total - own.succeeded(types)
     for row in own.rows:
         if row.type in types and row.status == _WAITING and 0 < row.value <= missing and row.id:
-            entries.rows.append({"id": row.id, "status": _SUCCESS})
+            entries.rows.append({"id": row.id, "type": row.type, "status": _SUCCESS, "value": f"{row.value:f}"})
             missing -= row.value
     if missing > 0:
         entries.rows.append(_new_row(kind, missing, date))

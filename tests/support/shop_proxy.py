@@ -38,48 +38,60 @@ def untouched(_order: dict[str, Any]) -> None:
     """Leave an order as the shop tells it."""
 
 
-@contextmanager
-def stand_before(
-    shop_url: str,
-    *,
-    alter: Callable[[dict[str, Any]], None] = untouched,
-    fails_at: str | None = None,
-    status: int = 400,
-    body: str = "[]",
-    loses_at: str | None = None,
-    transactions: Any = None,
-) -> Iterator[Proxy]:
-    """Stand before the shop at ``shop_url``.
+@dataclass
+class Behaviour:
+    """How the proxy differs from the shop behind it."""
 
-    :param alter: changes each order that the shop tells.
-    :param fails_at: a request whose path, query or body has this text is answered with ``status`` and ``body``.
-    :param loses_at: the answer to the first request with this text is lost.
-    :param transactions: is told instead of an order's transactions in 5.5.
-    """
+    alter: Callable[[dict[str, Any]], None] = untouched  #: Changes each order that the shop tells.
+    fails_at: str | None = None  #: A request whose path, query or body has this text fails.
+    status: int = 400  #: What it is answered.
+    body: str = "[]"
+    loses_at: str | None = None  #: The answer to the first request with this text is lost.
+    transactions: Any = None  #: Told instead of an order's transactions in 5.5.
+
+    def fails(self, request: str) -> bool:
+        """Tell whether a request is to fail."""
+        return self.fails_at is not None and self.fails_at in request
+
+    def loses(self, request: str) -> bool:
+        """Tell whether the answer to a request is to be lost, which happens once."""
+        if self.loses_at is None or self.loses_at not in request:
+            return False
+        self.loses_at = None
+        return True
+
+    def tell(self, path: str, told: Any) -> Any:
+        """Return what is told instead of the shop's answer."""
+        if self.transactions is not None and path.endswith("/payment_transactions"):
+            return self.transactions
+        for order in told if isinstance(told, list) else [told]:
+            if isinstance(order, dict) and ("order_number" in order or "orderNumber" in order):
+                self.alter(order)
+        return told
+
+
+@contextmanager
+def stand_before(shop_url: str, **behaviour: Any) -> Iterator[Proxy]:
+    """Stand before the shop at ``shop_url``, with the given `Behaviour`."""
     proxy = Proxy()
-    lost: list[bytes] = []
+    wanted = Behaviour(**behaviour)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if fails_at is not None and fails_at in f"{self.path} {content.decode()}":
-                self._answer(status, body.encode(), {"X-REST-Error": "SQLSTATE[HY000] [2002] Connection refused"})
-                return
+            request = f"{self.path} {content.decode()}"
+            if wanted.fails(request):
+                headers = {"X-REST-Error": "SQLSTATE[HY000] [2002] Connection refused"}
+                return self._answer(wanted.status, wanted.body.encode(), headers)
             reply = httpx.request(
                 self.command, shop_url + self.path[1:], headers=dict(self.headers), content=content, timeout=60
             )
-            if loses_at is not None and not lost and loses_at in f"{self.path} {content.decode()}":
-                lost.append(content)
+            if wanted.loses(request):
                 self.close_connection = True
-                return
-            told = reply.json() if reply.content else None
-            if transactions is not None and reply.request.url.path.endswith("/payment_transactions"):
-                told = transactions
-            for order in told if isinstance(told, list) else [told]:
-                if isinstance(order, dict) and ("order_number" in order or "orderNumber" in order):
-                    alter(order)
+                return None
+            told = wanted.tell(self.path.partition("?")[0], reply.json() if reply.content else None)
             self._note(content, told, len(reply.content))
-            self._answer(reply.status_code, json.dumps(told).encode() if reply.content else b"", {})
+            return self._answer(reply.status_code, json.dumps(told).encode() if reply.content else b"", {})
 
         do_POST = do_PUT = do_GET  # noqa: N815 - the base class's names
 

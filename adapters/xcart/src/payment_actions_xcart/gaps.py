@@ -6,6 +6,7 @@ smaller pages, down to a single order; a row that fails alone is a gap, and a pl
 no row after it is taken for another.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -74,7 +75,8 @@ class GapReader:
         """Log which orders are missing. The list does not tell their ids: look for them among the ids nearby."""
         gaps = len(rows) - len(told)
         ids = {key_of(row).order_id for row in told}
-        guesses = [number for number in range(max(ids) + gaps, min(ids), -1) if number not in ids]
+        around = range(max(ids) + gaps, max(min(ids) - gaps - 1, 0), -1)
+        guesses = [number for number in around if number not in ids]
         missing = [number for number in guesses if number in self._named]
         for number in [number for number in guesses if number not in self._named][:_GUESSES_MAX]:
             if len(missing) >= gaps:
@@ -106,13 +108,15 @@ class _Split:
 
     async def rows(self, number: int, size: int) -> list[Row | None]:
         smaller = _SMALLER[size]
-        found: list[Row | None] = []
-        for part in range(1, size // smaller + 1):
-            rows = await self._part((number - 1) * (size // smaller) + part, smaller)
-            found += rows
-            if len(rows) < smaller:
-                break
-        return found
+        parts = size // smaller
+        first = (number - 1) * parts + 1
+        tasks = [asyncio.ensure_future(self._part(first + part, smaller)) for part in range(parts)]
+        try:
+            return [row for rows in await asyncio.gather(*tasks) for row in rows]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _part(self, number: int, size: int) -> Sequence[Row | None]:
         self._requests += 1

@@ -75,6 +75,7 @@ def stand_before(shop_url: str, **behaviour: Any) -> Iterator[Proxy]:
     """Stand before the shop at ``shop_url``, with the given `Behaviour`."""
     proxy = Proxy()
     wanted = Behaviour(**behaviour)
+    shop = httpx.Client(base_url=shop_url, trust_env=False, verify=False, timeout=60)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -83,9 +84,7 @@ def stand_before(shop_url: str, **behaviour: Any) -> Iterator[Proxy]:
             if wanted.fails(request):
                 headers = {"X-REST-Error": "SQLSTATE[HY000] [2002] Connection refused"}
                 return self._answer(wanted.status, wanted.body.encode(), headers)
-            reply = httpx.request(
-                self.command, shop_url + self.path[1:], headers=dict(self.headers), content=content, timeout=60
-            )
+            reply = shop.request(self.command, self.path[1:], headers=dict(self.headers), content=content)
             if wanted.loses(request):
                 self.close_connection = True
                 return None
@@ -111,7 +110,7 @@ def stand_before(shop_url: str, **behaviour: Any) -> Iterator[Proxy]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with shop, ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         proxy.url = f"http://127.0.0.1:{server.server_port}/"
         yield proxy

@@ -37,7 +37,8 @@ ORDER_FIELDS: Final = CHANGEABLE | {
     "other_details",
 }
 
-_STATUS_FIELDS: Final = {PAYMENT: "A", SHIPPING: "N"}
+#: A field, and its default: the rows of A and N, also where their codes were renamed.
+_STATUS_FIELDS: Final = {PAYMENT: {"id": 2}, SHIPPING: {"id": 1}}
 
 
 def create_order(shop: Shop, given: Mapping[str, Any]) -> Order:

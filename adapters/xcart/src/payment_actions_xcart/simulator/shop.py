@@ -20,6 +20,7 @@ PAYMENT: Final = "payment_status"
 SHIPPING: Final = "shipping_status"
 BACKUPS_MAX: Final = 10
 MAILS_MAX: Final = 1000
+NOTIFICATIONS_MAX: Final = 1000
 
 
 @dataclass
@@ -40,6 +41,21 @@ class StatusWrite:
 
     def as_json(self) -> dict[str, Any]:
         """Return the write as the control interface tells it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Received:
+    """One notification that Amazon sent to the shop itself."""
+
+    type: str
+    reference: str
+    state: str
+    order_id: int | None  # None: the reference is no order's own, so nothing was done.
+    date: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the notification as the control interface tells it."""
         return asdict(self)
 
 
@@ -112,6 +128,7 @@ class Shop:
         self.writes: list[StatusWrite] = []
         self.transaction_writes: list[dict[str, Any]] = []
         self.mails: deque[dict[str, Any]] = deque(maxlen=MAILS_MAX)
+        self.notifications: deque[Received] = deque(maxlen=NOTIFICATIONS_MAX)
         self.requests: deque[dict[str, Any]] = deque(maxlen=1000)
 
     @property
@@ -208,6 +225,7 @@ class Shop:
             setattr(order, field_name, row)
             order.touch()
             order.history.append(self._history_line(write))
+            self.mail(order, f"{field_name.replace('_', ' ').capitalize()}: {_name(row)}")
 
     def load_status(self, order: Order, field_name: str, record: Mapping[str, Any], *, who: str) -> None:
         """Write a status as the older API's loader does, which renames a row where the code is unknown.
@@ -266,6 +284,13 @@ class Shop:
         now = int(time.time())
         return [BackendTransaction(id=self.next_id(), **{"date": now, **row}) for row in rows]
 
+    def mail(self, order: Order, subject: str) -> None:
+        """Keep a mail that X-Cart would send to the buyer."""
+        title = order.number or f"{order.id} (cart)"
+        self.mails.append(
+            {"order_id": order.id, "to": order.email, "subject": f"Order #{title}: {subject}", "date": int(time.time())}
+        )
+
     # -- Backups ---------------------------------------------------------------------------------------------
 
     def back_up(self) -> int:
@@ -313,6 +338,10 @@ class Shop:
 
 def _code(row: StatusRow | None) -> str | None:
     return row.code if row else None
+
+
+def _name(row: StatusRow | None) -> str:
+    return row.name or row.code or f"status {row.id}" if row else "none"
 
 
 def _public_id(order_id: int) -> str:

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Route
 
 from .amazon_module import Notice
-from .amazon_page import module_of, section_html
+from .amazon_page import find_module, render_section
 from .errors import InvalidArgument, OrderMissing
 from .shop import Order, Shop
 
@@ -108,7 +108,7 @@ class Admin:
             order = self._shop.order(request.path_params["id"])
         except OrderMissing as missing:
             return self._page(request, "Not found", f"<h1>{escape(str(missing))}</h1>", code=404)
-        own = section_html(self._shop, order, self._notices.pop(order.id, None), _query(request))
+        own = render_section(self._shop, order, self._notices.pop(order.id, None), _query(request))
         section = self._section.html(order, _admin(request))
         body = f"""<h1>Order #{escape(_title(order))}</h1>
 <div class="columns">
@@ -126,8 +126,8 @@ class Admin:
         except OrderMissing as missing:
             return JSONResponse({"error": str(missing)}, 404)
         button = dict(parse_qsl((await request.body()).decode(errors="replace"))).get("button", "")
-        module = module_of(self._shop, order)
-        if module is None or button not in module.buttons():
+        module = find_module(self._shop, order)
+        if module is None or button not in module.list_buttons():
             notice = Notice("warning", "This action is not offered any more")
         else:
             notice = await module.press(button)

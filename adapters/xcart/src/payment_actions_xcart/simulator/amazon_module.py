@@ -38,16 +38,16 @@ class LaterModule:
         self._paid = order.transaction
         self._amazon = AmazonPay(shop.settings)
 
-    def buttons(self) -> list[str]:
+    def list_buttons(self) -> list[str]:
         """Return the buttons that the page shows now."""
         authorized = self._has_row("S", "auth")
         settled = self._has_row("S", *VOIDS, *REFUNDS, "capture", "capturePart", "captureMulti")
-        refund_waits = self._has_row("W", *REFUNDS) and self._paid.cell("refundStatus") == "Pending"
+        refund_waits = self._has_row("W", *REFUNDS) and self._paid.read_cell("refundStatus") == "Pending"
         shown = {
-            "capture": authorized and not settled and bool(self._paid.cell("amazonAuthorizationId")),
-            "void": authorized and not settled and bool(self._paid.cell("amazonAuthorizationId")),
+            "capture": authorized and not settled and bool(self._paid.read_cell("amazonAuthorizationId")),
+            "void": authorized and not settled and bool(self._paid.read_cell("amazonAuthorizationId")),
             "refund": self._can_refund(),
-            "refresh": self._paid.cell("authorizationStatus") == "Pending",
+            "refresh": self._paid.read_cell("authorizationStatus") == "Pending",
             "refresh_refund": refund_waits,
         }
         return [name for name, holds in shown.items() if holds]
@@ -71,11 +71,11 @@ class LaterModule:
     async def _capture(self) -> Notice:
         row = self._add_row("capture")
         parameters = {
-            "AmazonAuthorizationId": self._paid.cell("amazonAuthorizationId"),
+            "AmazonAuthorizationId": self._paid.read_cell("amazonAuthorizationId"),
             "CaptureReferenceId": f"capture_{self._paid.public_id}",
-            **self._amazon.money("CaptureAmount", self._paid.value),
+            **self._amazon.write_money("CaptureAmount", self._paid.value),
         }
-        captured = await self._amazon.details("Capture", "Capture", parameters)
+        captured = await self._amazon.exchange("Capture", "Capture", parameters)
         if captured.state != "Completed":  # The module drops the id of what may still be captured.
             return Notice("warning", f"The capture is {captured.state} {captured.reason}".strip())
         row.status = "S"
@@ -85,7 +85,7 @@ class LaterModule:
 
     async def _void(self) -> Notice:
         row = self._add_row("void")
-        parameters = {"AmazonAuthorizationId": self._paid.cell("amazonAuthorizationId")}
+        parameters = {"AmazonAuthorizationId": self._paid.read_cell("amazonAuthorizationId")}
         await self._amazon.call("CloseAuthorization", parameters)
         row.status, self._paid.status = "S", "V"
         return Notice("info", "Payment was voided")
@@ -93,11 +93,11 @@ class LaterModule:
     async def _refund(self) -> Notice:
         row = self._add_row("refund")
         parameters = {
-            "AmazonCaptureId": self._paid.cell("amazonCaptureId"),
+            "AmazonCaptureId": self._paid.read_cell("amazonCaptureId"),
             "RefundReferenceId": f"refund_{self._paid.public_id}",
-            **self._amazon.money("RefundAmount", self._paid.value),
+            **self._amazon.write_money("RefundAmount", self._paid.value),
         }
-        refunded = await self._amazon.details("Refund", "Refund", parameters)
+        refunded = await self._amazon.exchange("Refund", "Refund", parameters)
         row.status = {"Completed": "S", "Pending": "W"}.get(refunded.state, row.status)
         self._set_cells(amazonRefundId=refunded.id, refundStatus=refunded.state)
         if row.status == "I":
@@ -105,8 +105,8 @@ class LaterModule:
         return Notice("info", "Payment was refunded" if row.status == "S" else "The refund is in progress")
 
     async def _refresh(self) -> Notice:
-        parameters = {"AmazonAuthorizationId": self._paid.cell("amazonAuthorizationId")}
-        found = await self._amazon.details("GetAuthorizationDetails", "Authorization", parameters)
+        parameters = {"AmazonAuthorizationId": self._paid.read_cell("amazonAuthorizationId")}
+        found = await self._amazon.exchange("GetAuthorizationDetails", "Authorization", parameters)
         notice = self._take_over(found)
         if found.state == "Declined" and found.reason == "TransactionTimedOut":
             await self._cancel_order_reference()
@@ -132,8 +132,8 @@ class LaterModule:
         return Notice("info", f"The authorization is {found.state}")
 
     async def _refresh_refund(self) -> Notice:
-        parameters = {"AmazonRefundId": self._paid.cell("amazonRefundId")}
-        found = await self._amazon.details("GetRefundDetails", "Refund", parameters)
+        parameters = {"AmazonRefundId": self._paid.read_cell("amazonRefundId")}
+        found = await self._amazon.exchange("GetRefundDetails", "Refund", parameters)
         if found.state == "Completed":
             self._last_row("W", *REFUNDS).status = "S"
             self._set_cells(refundStatus=found.state)
@@ -148,13 +148,13 @@ class LaterModule:
     async def _call_quietly(self, action: str) -> None:
         """Make a call whose refusal the module does not look at."""
         try:
-            await self._amazon.call(action, {"AmazonOrderReferenceId": self._paid.cell("amazonOrderReferenceId")})
+            await self._amazon.call(action, {"AmazonOrderReferenceId": self._paid.read_cell("amazonOrderReferenceId")})
         except AmazonRefused:
             return
 
     def _can_refund(self) -> bool:
-        captured = self._has_row("S", *CAPTURES) and bool(self._paid.cell("amazonCaptureId"))
-        return captured and not self._has_row("S", *REFUNDS) and not self._paid.cell("amazonRefundId")
+        captured = self._has_row("S", *CAPTURES) and bool(self._paid.read_cell("amazonCaptureId"))
+        return captured and not self._has_row("S", *REFUNDS) and not self._paid.read_cell("amazonRefundId")
 
     def _has_row(self, status: str, *types: str) -> bool:
         return any(row.status == status and row.type in types for row in self._paid.backend)

@@ -15,22 +15,22 @@ _TITLES: Final = {"later": "Amazon Pay", "first": "Pay with Amazon"}
 _STATES: Final = {"I": "Initialized", "P": "In progress", "S": "Success", "W": "Pending", "F": "Failed"}
 
 
-def module_of(shop: Shop, order: Order) -> LaterModule | FirstModule | None:
+def find_module(shop: Shop, order: Order) -> LaterModule | FirstModule | None:
     """Return the module that looks after an order; none for another payment method."""
     if order.method_code != SERVICE_NAME:
         return None
     return LaterModule(shop, order) if order.amazon_module == "later" else FirstModule(shop, order)
 
 
-def section_html(shop: Shop, order: Order, notice: Notice | None, query: str) -> str:
+def render_section(shop: Shop, order: Order, notice: Notice | None, query: str) -> str:
     """Return X-Cart's own section of the order page; empty where X-Cart hides it.
 
     :param query: the query of the page, which its forms keep.
     """
-    module = module_of(shop, order)
+    module = find_module(shop, order)
     if module is None:
         return ""
-    buttons = module.buttons()
+    buttons = module.list_buttons()
     if order.amazon_module == "first" and not buttons and notice is None:
         return ""
     later = order.amazon_module == "later"
@@ -48,10 +48,10 @@ def section_html(shop: Shop, order: Order, notice: Notice | None, query: str) ->
 def _amounts(order: Order) -> str:
     paid = order.transaction
     amounts = (
-        ("Authorized", paid.succeeded("auth", "sale")),
-        ("Captured", paid.succeeded(*CAPTURES)),
-        ("Voided", paid.succeeded(*VOIDS)),
-        ("Refunded", paid.succeeded(*REFUNDS)),
+        ("Authorized", paid.sum_succeeded("auth", "sale")),
+        ("Captured", paid.sum_succeeded(*CAPTURES)),
+        ("Voided", paid.sum_succeeded(*VOIDS)),
+        ("Refunded", paid.sum_succeeded(*REFUNDS)),
     )
     lines = "".join(_amount(name, amount, paid.currency) for name, amount in amounts if amount)
     return f'<ul class="amounts">{lines or "<li>Nothing authorized</li>"}</ul>'

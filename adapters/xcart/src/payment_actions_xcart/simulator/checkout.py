@@ -17,12 +17,12 @@ async def check_out(shop: Shop, order: Order, order_reference: str, *, synchrono
     parameters = {
         "AmazonOrderReferenceId": order_reference,
         "AuthorizationReferenceId": prefix,
-        **amazon.money("AuthorizationAmount", paid.value),
+        **amazon.write_money("AuthorizationAmount", paid.value),
         **({"CaptureNow": "true"} if captures_now else {}),
         **({"TransactionTimeout": "0"} if synchronous else {}),
     }
     try:
-        found = await amazon.details("Authorize", "Authorization", parameters)
+        found = await amazon.exchange("Authorize", "Authorization", parameters)
     except AmazonRefused as error:
         raise InvalidArgument(f"Amazon Pay refused the authorization: {error}") from None
     paid.type = "sale" if captures_now else "auth"

@@ -15,7 +15,7 @@ class FirstModule:
         self._order = order
         self._amazon = AmazonPay(shop.settings)
 
-    def buttons(self) -> list[str]:
+    def list_buttons(self) -> list[str]:
         """Return the buttons that the page shows now; with none, the section is hidden."""
         code = self._order.payment_status.code if self._order.payment_status else None
         refund = ["refresh_refund"] if self._order.amazon.get("refund") else ["refund"]
@@ -39,9 +39,9 @@ class FirstModule:
         parameters = {
             "AmazonAuthorizationId": self._order.amazon.get("authorization", ""),
             "CaptureReferenceId": f"capture_{self._order.id}",
-            **self._amazon.money("CaptureAmount", self._order.total),
+            **self._amazon.write_money("CaptureAmount", self._order.total),
         }
-        captured = await self._amazon.details("Capture", "Capture", parameters)
+        captured = await self._amazon.exchange("Capture", "Capture", parameters)
         if captured.state == "Completed":
             self._store(capture=captured.id, capture_status=captured.state)
             await self._write("P", "CloseOrderReference")
@@ -61,9 +61,9 @@ class FirstModule:
         parameters = {
             "AmazonCaptureId": self._order.amazon.get("capture", ""),
             "RefundReferenceId": f"refund_{self._order.id}",
-            **self._amazon.money("RefundAmount", self._order.total),
+            **self._amazon.write_money("RefundAmount", self._order.total),
         }
-        refunded = await self._amazon.details("Refund", "Refund", parameters)
+        refunded = await self._amazon.exchange("Refund", "Refund", parameters)
         self._store(refund=refunded.id, refund_status=refunded.state)
         if refunded.state == "Completed":
             await self._write("R")
@@ -71,7 +71,7 @@ class FirstModule:
 
     async def _refresh(self) -> Notice:
         parameters = {"AmazonAuthorizationId": self._order.amazon.get("authorization", "")}
-        found = await self._amazon.details("GetAuthorizationDetails", "Authorization", parameters)
+        found = await self._amazon.exchange("GetAuthorizationDetails", "Authorization", parameters)
         self._store(authorization_status=found.state)
         if found.state == "Open" and self._shop.settings.capture_mode == "A":
             await self._write("A")
@@ -84,7 +84,7 @@ class FirstModule:
 
     async def _refresh_refund(self) -> Notice:
         parameters = {"AmazonRefundId": self._order.amazon.get("refund", "")}
-        found = await self._amazon.details("GetRefundDetails", "Refund", parameters)
+        found = await self._amazon.exchange("GetRefundDetails", "Refund", parameters)
         self._store(refund_status=found.state)
         if found.state == "Completed":
             await self._write("R")

@@ -70,7 +70,7 @@ def read_model(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return model
 
 
-def records(model: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+def read_records(model: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """Return the records of a list in a model, e.g. of ``model[data][0][name]``; what is no record is left out."""
     given = model.get(name, [])
     rows = given.values() if isinstance(given, dict) else given if isinstance(given, list) else []

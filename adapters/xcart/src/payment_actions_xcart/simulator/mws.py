@@ -53,7 +53,7 @@ class AmazonPay:
 
         :raises AmazonRefused: Amazon says no, or no answer could be read within 15 seconds.
         """
-        url = endpoint(self._settings.amazon_url)
+        url = complete_url(self._settings.amazon_url)
         if not url:
             raise AmazonRefused("this shop was not told where Amazon Pay is (setting amazon_url)")
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
@@ -68,7 +68,7 @@ class AmazonPay:
             raise AmazonRefused(f"{code or answer.status_code}: {message}")
         return root
 
-    async def details(self, action: str, kind: str, parameters: Mapping[str, str]) -> Details:
+    async def exchange(self, action: str, kind: str, parameters: Mapping[str, str]) -> Details:
         """Make one call and return the authorization, capture or refund that the answer shows.
 
         :param kind: ``Authorization``, ``Capture`` or ``Refund``.
@@ -79,7 +79,7 @@ class AmazonPay:
             raise AmazonRefused(f"the answer to {action} shows no {kind}Details")
         return read_details(found, kind)
 
-    def money(self, name: str, amount: Decimal) -> dict[str, str]:
+    def write_money(self, name: str, amount: Decimal) -> dict[str, str]:
         """Return an amount as parameters; the currency is that of the module's region, never the order's."""
         currency = self._settings.region_currency
         rounded = amount.quantize(Decimal(1).scaleb(-exponent(currency)), ROUND_HALF_UP)
@@ -107,7 +107,7 @@ def sign(url: str, fields: Mapping[str, str], secret_key: str) -> str:
     return base64.b64encode(hmac.digest(secret_key.encode(), text.encode(), "sha256")).decode()
 
 
-def endpoint(amazon_url: str) -> str:
+def complete_url(amazon_url: str) -> str:
     """Return the address of the API: a bare ``http://host:port`` is given the sandbox's path."""
     if not amazon_url:
         return ""

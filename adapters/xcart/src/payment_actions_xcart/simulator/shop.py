@@ -14,7 +14,7 @@ from . import vocabulary as words
 from .errors import InvalidArgument, OrderMissing
 from .settings import ShopSettings
 from .statuses import StatusRow, StatusTable, choose
-from .transactions import BackendTransaction, Cell, Transaction, cells_of, details_of, facts_of
+from .transactions import BackendTransaction, Cell, Transaction, find_facts, name_cells, name_details
 
 PAYMENT: Final = "payment_status"
 SHIPPING: Final = "shipping_status"
@@ -90,7 +90,7 @@ class Order:
     def details(self) -> list[tuple[str, str]]:
         """Return the order details: other modules' first, then the Amazon ids, where the first module keeps them."""
         others = list(self.other_details.items())
-        return others if self.storage == "transaction_data" else others + details_of(self.amazon)
+        return others if self.storage == "transaction_data" else others + name_details(self.amazon)
 
     def status(self, field_name: str) -> StatusRow | None:
         """Return the row of one of the two statuses."""
@@ -193,7 +193,7 @@ class Shop:
             raise OrderMissing(f"Order with ID {order_id} not found")
         return self.orders[order_id]
 
-    def placed(self) -> list[Order]:
+    def list_placed(self) -> list[Order]:
         """Return every order that is no cart."""
         return [order for order in self.orders.values() if not order.is_cart]
 
@@ -261,7 +261,7 @@ class Shop:
         """Store Amazon ids as the checkout module does, where the order keeps them."""
         order.amazon.update(amazon)
         if order.storage != "order_details":
-            for name, value in cells_of(order.amazon).items():
+            for name, value in name_cells(order.amazon).items():
                 self.set_cell(order, name, value)
 
     def set_cell(self, order: Order, name: str, value: str) -> None:
@@ -276,7 +276,7 @@ class Shop:
     def note_cells(self, order: Order) -> None:
         """Take over into the control interface's words what the data cells say."""
         for cell in reversed(order.transaction.cells):
-            for fact in facts_of(cell.name, order.amazon):
+            for fact in find_facts(cell.name, order.amazon):
                 order.amazon[fact] = cell.value
 
     def backend_transactions(self, rows: Iterable[Mapping[str, Any]]) -> list[BackendTransaction]:

@@ -1,4 +1,4 @@
-"""X-Cart's own Amazon section beside ours, in a real browser: which is which, and a capture made there."""
+"""X-Cart's own Amazon section beside ours, in a real browser."""
 
 import pytest
 from playwright.sync_api import expect
@@ -21,7 +21,7 @@ def connected(front):
 
 @pytest.mark.parametrize("width", [1100, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_both_sections_say_whose_they_are(front, visit, width, scheme):
+def test_both_sections_name_their_owner(front, visit, width, scheme):
     page = visit(front.order("129.90"), viewport={"width": width, "height": 900}, color_scheme=scheme).page
     own = page.get_by_role("region", name="X-Cart's own Amazon module")
     expect(own).to_contain_text("Authorized amount 129.90 EUR")

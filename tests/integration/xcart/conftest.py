@@ -117,7 +117,7 @@ class Amazon:
         return reply.json()
 
     def order_reference(self, amount="129.90", currency="EUR"):
-        """Be the buyer, who has confirmed."""
+        """Return a confirmed order reference, as a buyer leaves it."""
         fields = {"amount": amount, "currency": currency, "region": "eu", "environment": "Sandbox"}
         reference = self.control("POST", "order-references", **fields)["id"]
         seller, access_key, secret_key = self.account

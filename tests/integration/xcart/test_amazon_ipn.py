@@ -1,4 +1,4 @@
-"""Amazon's notifications to the shop itself, and what X-Cart's own module makes of them."""
+"""Amazon's notifications to the shop itself, as X-Cart's own module takes them."""
 
 import json
 import time
@@ -141,7 +141,7 @@ def test_the_shop_waits_before_it_looks_at_a_notification(shop, amazon, checked_
     assert time.monotonic() - started >= 0.5
 
 
-def test_what_is_no_news_of_a_payment_is_accepted_and_ignored(shop, amazon, checked_out):
+def test_other_news_than_of_a_payment_is_accepted_and_ignored(shop, amazon, checked_out):
     checked_out()
     asked = amazon.control("POST", "notification", subscription_confirmation=True)
     other = amazon.control("POST", "notification", message={"NotificationType": "OrderReferenceNotification"})
@@ -161,7 +161,7 @@ ENTITY = '<!DOCTYPE x [<!ENTITY a "b">]><CaptureNotification><CaptureDetails/></
             {"NotificationType": "PaymentCapture", "NotificationData": ENTITY})}).encode(),
     ],
 )  # fmt: skip
-def test_what_is_no_notification_is_refused(shop, body):
+def test_a_body_that_is_no_notification_is_refused(shop, body):
     shop.settings(ipn_delay_seconds=0)
     assert shop.http.post("ipn", content=body).status_code == 400
     assert shop.notifications() == []

@@ -1,4 +1,4 @@
-"""X-Cart's own section of the order page, the later module: what it offers, and what each button really does."""
+"""X-Cart's own section of the order page, the later module: its offers, and the effect of each button."""
 
 import re
 
@@ -35,7 +35,7 @@ def record_as_ours(shop, order, **model):
 
 
 def captured_by_ours(amazon, order):
-    """Capture at Amazon as somebody else than X-Cart does."""
+    """Capture at Amazon without X-Cart's knowledge."""
     authorization = order["amazon"]["authorization"]
     return amazon.control("POST", "console/capture", object=authorization)
 
@@ -181,7 +181,7 @@ def test_a_partial_refund_row_of_ours_ends_x_carts_own_refund(shop, amazon, chec
     assert (offers(page), amounts(page)["Refunded amount"]) == ([], "10.00")
 
 
-def test_refresh_is_offered_while_pending_and_takes_over_what_amazon_says(shop, amazon, checked_out):
+def test_refresh_is_offered_while_pending_and_takes_over_amazons_answer(shop, amazon, checked_out):
     order = checked_out(synchronous=False)
     assert (order["order_number"], order["payment_status"], rows(order)) == ("00001", "Q", [("auth", "W", "129.90")])
     assert offers(shop.page(1)) == ["refresh"]

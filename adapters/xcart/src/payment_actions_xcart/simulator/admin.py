@@ -83,7 +83,7 @@ class Admin:
     def __init__(self, shop: Shop, section: Section) -> None:
         self._shop = shop
         self._section = section
-        self._notices: dict[int, Notice] = {}  # What the next look at an order's page says.
+        self._notices: dict[int, Notice] = {}  # Order id -> the notice for the next page.
 
     def routes(self) -> list[Route]:
         """Return the routes; all but the buttons of X-Cart's own module only read."""
@@ -118,7 +118,7 @@ class Admin:
         return self._page(request, f"Order #{_title(order)}", body, statuses=f"/admin/orders/{order.id}/statuses")
 
     async def _press(self, request: Request) -> Response:
-        """Do what a button of X-Cart's own module does, then show the order's page."""
+        """Run the action of a button of X-Cart's own module, then show the order's page."""
         if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return JSONResponse({"error": "a button of the admin is pressed on its own page"}, 403)
         try:

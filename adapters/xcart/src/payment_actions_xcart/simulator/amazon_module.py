@@ -11,7 +11,7 @@ from .transactions import BackendTransaction
 
 SERVICE_NAME: Final = "PayWithAmazon"
 
-#: What a button is called in an address -> what it says.
+#: A button's name in an address -> its text.
 LABELS: Final = {
     "capture": "Capture",
     "void": "Void",
@@ -23,7 +23,7 @@ LABELS: Final = {
 
 @dataclass(frozen=True)
 class Notice:
-    """What the admin page says after a button: an information, a warning or an error."""
+    """A line on the admin page after a button: an information, a warning or an error."""
 
     kind: str  # info, warning or error
     text: str
@@ -53,7 +53,7 @@ class LaterModule:
         return [name for name, holds in shown.items() if holds]
 
     async def press(self, button: str) -> Notice:
-        """Do what a button does, then write the payment status anew, also where Amazon refused."""
+        """Run a button's action, then write the payment status anew, also after a refusal of Amazon's."""
         actions: dict[str, Callable[[], Awaitable[Notice]]] = {
             "capture": self._capture,
             "void": self._void,
@@ -76,7 +76,7 @@ class LaterModule:
             **self._amazon.write_money("CaptureAmount", self._paid.value),
         }
         captured = await self._amazon.exchange("Capture", "Capture", parameters)
-        if captured.state != "Completed":  # The module drops the id of what may still be captured.
+        if captured.state != "Completed":  # The module drops the id, although the capture may still complete.
             return Notice("warning", f"The capture is {captured.state} {captured.reason}".strip())
         row.status = "S"
         self._set_cells(amazonCaptureId=captured.id, authorizationStatus="Completed")

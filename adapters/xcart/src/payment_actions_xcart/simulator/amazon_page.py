@@ -1,4 +1,4 @@
-"""What X-Cart's own Amazon module shows on an order page: amounts, its backend transactions, its buttons."""
+"""The section of X-Cart's own Amazon module on an order page: amounts, buttons, backend transactions."""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -145,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", default=WRITE_KEY, help="5.0-5.4: the module's (write) key")
     parser.add_argument("--admin-self", default="admin.php", help="5.0-5.4: the admin script's name")
     parser.add_argument(
-        "--legacy-version", default="5.4", choices=LEGACY_VERSIONS, help="5.0-5.4: 5.1 ignores what narrows a list"
+        "--legacy-version", default="5.4", choices=LEGACY_VERSIONS, help="5.0-5.4: 5.1 ignores the conditions of a list"
     )
     amazon = parser.add_argument_group("X-Cart's own Amazon module")
     amazon.add_argument("--amazon-url", default="", help="where Amazon Pay (MWS) is; empty: its buttons reach nothing")

@@ -7,7 +7,7 @@ from .transactions import BackendTransaction
 
 
 async def check_out(shop: Shop, order: Order, order_reference: str, *, synchronous: bool) -> None:
-    """Call Authorize under X-Cart's own reference, store what Amazon says, and place the order unless it declines.
+    """Call Authorize under X-Cart's own reference, store Amazon's answer, and place the order unless it declines.
 
     :raises InvalidArgument: Amazon refused the call.
     """

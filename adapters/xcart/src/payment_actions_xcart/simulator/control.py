@@ -126,7 +126,7 @@ class Control:
         self._shop.restore(request.path_params["id"])
         return {}
 
-    # -- What happened, and what is to go wrong ----------------------------------------------------------------
+    # -- Logs and faults ----------------------------------------------------------------------------------------
 
     async def _mails(self, _request: Request) -> Any:
         return list(self._shop.mails)

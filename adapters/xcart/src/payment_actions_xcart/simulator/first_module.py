@@ -22,7 +22,7 @@ class FirstModule:
         return {"A": ["capture", "void"], "P": refund, "Q": ["refresh"]}.get(code or "", [])
 
     async def press(self, button: str) -> Notice:
-        """Do what a button does."""
+        """Run a button's action."""
         actions: dict[str, Callable[[], Awaitable[Notice]]] = {
             "capture": self._capture,
             "void": self._void,
@@ -91,7 +91,7 @@ class FirstModule:
         return Notice("info", f"The refund is {found.state}")
 
     async def _write(self, code: str, then: str = "") -> None:
-        """Write a status, and tell Amazon what becomes of the order reference; a refusal of that is not looked at."""
+        """Write a status, then close or cancel the order reference; the module ignores a refusal of that."""
         row = self._shop.statuses[PAYMENT].match(code)
         self._shop.link_status(self._order, PAYMENT, row, who="Amazon Pay module", via="admin page")
         if then:

@@ -1,6 +1,6 @@
 """Amazon's notifications to the shop itself (IPN), as X-Cart's later module takes them.
 
-The signature is not checked: the simulator moves no money by what it is told here.
+The signature is not checked: no notification moves money here.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from .transactions import BackendTransaction
 
 PATH: Final = "/ipn"
 
-#: NotificationType -> what it is about, and how X-Cart's own references begin.
+#: NotificationType -> its subject, and the beginning of X-Cart's own references.
 _KINDS: Final = {
     "PaymentAuthorize": ("Authorization", "auth_"),
     "PaymentCapture": ("Capture", "capture_"),
@@ -106,7 +106,7 @@ class Ipn:
 
 
 def _read(body: bytes) -> tuple[str, Details | None]:
-    """Return a notification's type, and what it tells; nothing where X-Cart ignores the type.
+    """Return a notification's type and its details; no details where X-Cart ignores the type.
 
     :raises ValueError: it is no notification of Amazon's (or one of the other errors of a malformed document).
     """

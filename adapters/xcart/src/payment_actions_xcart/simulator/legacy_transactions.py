@@ -1,4 +1,4 @@
-"""A PUT to ``payment-transaction``: what X-Cart's loader makes of backend transactions and data cells."""
+"""A PUT to ``payment-transaction``: X-Cart's loader adds and changes backend transactions and data cells."""
 
 import time
 from collections.abc import Mapping

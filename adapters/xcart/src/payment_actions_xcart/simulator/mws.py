@@ -31,7 +31,7 @@ class AmazonRefused(Exception):
 
 @dataclass(frozen=True)
 class Details:
-    """What the module reads of an authorization, a capture or a refund."""
+    """The fields of an authorization, a capture or a refund that the module reads."""
 
     id: str
     reference: str

@@ -1,6 +1,6 @@
 """How X-Cart's later Amazon module sets an order's payment status: anew, from its own backend transactions.
 
-It writes over whatever status stood there, also over one that came through an API. Seen on a running shop
+The write replaces any status, also a status that came through an API. Seen on a running shop
 of 5.4.
 """
 

@@ -1,4 +1,4 @@
-"""What a shop's owner set up: the admin script's name, the API's version, X-Cart's own Amazon module."""
+"""Settings of the shop: the admin script's name, the API's version, X-Cart's own Amazon module."""
 
 import re
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class ShopSettings:
     def change(self, given: Mapping[str, Any]) -> None:
         """Take over new values; all of them are checked before any of them counts.
 
-        :raises InvalidArgument: names the setting and what it may be.
+        :raises InvalidArgument: names the setting and its possible values.
         """
         wanted = type(self)(**(asdict(self) | dict(given)))
         wanted.check()
@@ -45,7 +45,7 @@ class ShopSettings:
     def check(self) -> None:
         """Refuse a value that no shop has.
 
-        :raises InvalidArgument: names the setting and what it may be.
+        :raises InvalidArgument: names the setting and its possible values.
         """
         for each in fields(self):
             if each.type in (str, "str") and not isinstance(getattr(self, each.name), str):

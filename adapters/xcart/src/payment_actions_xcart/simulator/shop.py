@@ -104,7 +104,7 @@ class Order:
 
 @dataclass
 class State:
-    """What a backup of the shop's database holds."""
+    """The content of the shop's database, and of a backup."""
 
     orders: dict[int, Order]
     statuses: dict[str, StatusTable]
@@ -274,7 +274,7 @@ class Shop:
         self.note_cells(order)
 
     def note_cells(self, order: Order) -> None:
-        """Take over into the control interface's words what the data cells say."""
+        """Copy the data cells into the control interface's names."""
         for cell in reversed(order.transaction.cells):
             for fact in find_facts(cell.name, order.amazon):
                 order.amazon[fact] = cell.value

@@ -54,7 +54,7 @@ class StatusTable:
         )
 
     def add(self, code: str | None, name: str) -> StatusRow:
-        """Add a row at the end; its code is cut to what the column holds.
+        """Add a row at the end; its code is cut to the column's length.
 
         :raises InvalidArgument: another row has the code.
         """
@@ -65,7 +65,7 @@ class StatusTable:
         return row
 
     def rename(self, row: StatusRow, code: str) -> None:
-        """Change a row's code, and with it what every order that points to the row reads as.
+        """Change a row's code; every order that points to the row reads as the new code.
 
         :raises InvalidArgument: another row has the code.
         """

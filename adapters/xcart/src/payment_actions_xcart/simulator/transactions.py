@@ -40,7 +40,7 @@ class BackendTransaction:
 
 @dataclass
 class Transaction:
-    """What the checkout left: X-Cart never changes its value or its currency again."""
+    """A payment transaction of the checkout: X-Cart never changes its value or its currency again."""
 
     id: int
     public_id: str
@@ -74,6 +74,6 @@ def name_cells(amazon: Mapping[str, str]) -> dict[str, str]:
 
 
 def find_facts(cell_name: str, amazon: Mapping[str, str]) -> list[str]:
-    """Return what the control interface calls a cell; the present names first, as one cell may have two."""
+    """Return the control interface's names of a cell: those in ``amazon``, else the first one."""
     named = [fact for fact, name in words.CELL_NAMES.items() if name == cell_name]
     return [fact for fact in named if fact in amazon] or named[:1]

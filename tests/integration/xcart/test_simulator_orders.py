@@ -1,4 +1,4 @@
-"""What becomes of orders behind the counter: cancelled, re-priced, moved, deleted, cloned, and back from a backup."""
+"""Orders behind the counter: cancelled, re-priced, moved, deleted, cloned, and back from a backup."""
 
 import time
 

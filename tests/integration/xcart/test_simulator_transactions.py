@@ -1,4 +1,4 @@
-"""A payment transaction in the simulator's older API: what it shows, and what a PUT adds to it."""
+"""A payment transaction in the simulator's older API: its fields, and the additions of a PUT."""
 
 import time
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import uvicorn
@@ -18,9 +19,10 @@ from .admin import ADMIN, Admin, Section
 from .control import Control
 from .errors import InvalidArgument
 from .faults import Fault, Faults
+from .ipn import Ipn
 from .legacy import Keys, LegacyApi
 from .rest import RestApi, Tokens
-from .settings import LEGACY_VERSIONS, ShopSettings
+from .settings import CAPTURE_MODES, LEGACY_VERSIONS, ShopSettings
 from .shop import Shop
 
 # For development only: anybody can read them here.
@@ -39,6 +41,7 @@ def create_app(
         *RestApi(shop, tokens).routes(),
         *Control(shop, faults, embedded).routes(),
         *Admin(shop, embedded).routes(),
+        *Ipn(shop).routes(),
         *LegacyApi(shop, keys).routes(),
     ]
     return _RequestLog(Faults(Starlette(routes=routes), faults, shop), shop)
@@ -96,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     section = Section()
-    settings = ShopSettings(admin_self=options.admin_self, legacy_version=options.legacy_version)
+    settings = ShopSettings(**{each.name: getattr(options, each.name) for each in fields(ShopSettings)})
     try:
         section.set(options.section_script, options.section_tag)
         settings.check()
@@ -142,8 +145,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", default=WRITE_KEY, help="5.0-5.4: the module's (write) key")
     parser.add_argument("--admin-self", default="admin.php", help="5.0-5.4: the admin script's name")
     parser.add_argument(
-        "--legacy-version", default="5.4", choices=LEGACY_VERSIONS, help="5.0-5.4: 5.1 ignores what narrows a list"
+        "--legacy-version", default="5.4", choices=LEGACY_VERSIONS, help="5.0-5.4: 5.1 ignores the conditions of a list"
     )
+    amazon = parser.add_argument_group("X-Cart's own Amazon module")
+    amazon.add_argument("--amazon-url", default="", help="where Amazon Pay (MWS) is; empty: its buttons reach nothing")
+    amazon.add_argument("--amazon-seller-id", default="", help="the seller")
+    amazon.add_argument("--amazon-access-key", default="", help="the seller's access key")
+    amazon.add_argument("--amazon-secret-key", default="", help="the seller's secret key")
+    amazon.add_argument("--region-currency", default="EUR", help="the currency in which the module charges")
+    amazon.add_argument("--capture-mode", default="A", choices=CAPTURE_MODES, help="C captures at the checkout")
+    amazon.add_argument("--ipn-delay-seconds", type=float, default=5.0, help="how long an IPN waits in the shop")
     parser.add_argument("--section-script", default="", help="address of a module that the order page loads")
     parser.add_argument(
         "--section-tag", default="", help="what it is to show there; {order_id}, {order_number}, {admin}"

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .admin import Section
+from .checkout import check_out
 from .control_fields import CHANGEABLE, ORDER_FIELDS, create_order, order_json, read_object, update_order
 from .errors import InvalidArgument, OrderMissing
 from .faults import KINDS, Fault
@@ -44,7 +45,9 @@ class Control:
             ("GET", "/control/backups", self._list_backups),
             ("POST", "/control/backups", self._back_up),
             ("POST", "/control/backups/{id:int}/restore", self._restore),
+            ("POST", f"{one}/checkout", self._check_out),
             ("GET", "/control/mails", self._mails),
+            ("GET", "/control/notifications", self._notifications),
             ("GET", "/control/writes", self._writes),
             ("GET", "/control/requests", self._requests),
             ("GET", "/control/faults", self._list_faults),
@@ -82,6 +85,15 @@ class Control:
         order = self._shop.order(request.path_params["id"])
         return order_json(self._shop, self._shop.clone(order))
 
+    async def _check_out(self, request: Request) -> Any:
+        order = self._shop.order(request.path_params["id"])
+        given = await read_object(request, ("order_reference", "synchronous"))
+        reference, synchronous = given.get("order_reference"), given.get("synchronous", True)
+        if not isinstance(reference, str) or not isinstance(synchronous, bool):
+            raise InvalidArgument("order_reference is Amazon's id, synchronous is true or false")
+        await check_out(self._shop, order, reference, synchronous=synchronous)
+        return order_json(self._shop, order)
+
     # -- The shop --------------------------------------------------------------------------------------------
 
     async def _list_statuses(self, request: Request) -> Any:
@@ -114,10 +126,13 @@ class Control:
         self._shop.restore(request.path_params["id"])
         return {}
 
-    # -- What happened, and what is to go wrong ----------------------------------------------------------------
+    # -- Logs and faults ----------------------------------------------------------------------------------------
 
     async def _mails(self, _request: Request) -> Any:
         return list(self._shop.mails)
+
+    async def _notifications(self, _request: Request) -> Any:
+        return [received.as_json() for received in self._shop.notifications]
 
     async def _writes(self, _request: Request) -> Any:
         return [write.as_json() for write in self._shop.writes]

@@ -1,4 +1,4 @@
-"""What the control interface is given: checked, and turned into the shop's own values."""
+"""The fields of the control interface: checked, and turned into the shop's own values."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -37,13 +37,14 @@ ORDER_FIELDS: Final = CHANGEABLE | {
     "other_details",
 }
 
-_STATUS_FIELDS: Final = {PAYMENT: "A", SHIPPING: "N"}
+#: A field, and its default: the rows of A and N, also where their codes were renamed.
+_STATUS_FIELDS: Final = {PAYMENT: {"id": 2}, SHIPPING: {"id": 1}}
 
 
 def create_order(shop: Shop, given: Mapping[str, Any]) -> Order:
     """Place the order that ``given`` describes; everything has a default.
 
-    :raises InvalidArgument: names the field and what it may be.
+    :raises InvalidArgument: names the field and its possible values.
     """
     now = int(time.time())
     method_code = _text(given, "payment_method_code", "PayWithAmazon")
@@ -71,9 +72,9 @@ def create_order(shop: Shop, given: Mapping[str, Any]) -> Order:
 
 
 def update_order(shop: Shop, order: Order, given: Mapping[str, Any]) -> None:
-    """Change what ``given`` names; the whole of it is checked before any of it is done.
+    """Change the fields that ``given`` names; all of them are checked before any of them changes.
 
-    :raises InvalidArgument: names the field and what it may be.
+    :raises InvalidArgument: names the field and its possible values.
     """
     amazon = _amazon(given.get("amazon", {}))
     rows = _backend_rows(given.get("backend_transactions", []))

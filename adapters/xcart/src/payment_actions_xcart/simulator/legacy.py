@@ -91,7 +91,7 @@ class LegacyApi:
             raise Refused(403)  # Not simulated: nobody lists the transactions of a whole shop.
         conditions = given.get("_cnd") if self._shop.settings.legacy_version != "5.1" else None
         conditions = conditions if isinstance(conditions, dict) else {}
-        return [shapes.list_json(order) for order in select(self._shop.placed(), conditions)]
+        return [shapes.list_json(order) for order in select(self._shop.list_placed(), conditions)]
 
     def _get_one(self, entity: str, identifier: str, given: Mapping[str, Any]) -> Any:
         if entity in _STATUSES:

@@ -10,7 +10,7 @@ from .errors import InvalidArgument
 from .legacy_request import to_number
 from .shop import Order
 
-#: What X-Cart's query calls a column -> our attribute.
+#: A column in X-Cart's query -> our attribute.
 _SORTABLE: Final = {
     "o.lastRenewDate": "renewed",
     "o.date": "date",
@@ -69,7 +69,7 @@ def _date_range(given: Any) -> tuple[int | None, int | None]:
 def _sort(orders: list[Order], order_by: Any) -> list[Order]:
     """Sort by one column or by several; rows that are equal in all of them come newest id first.
 
-    MySQL promises no order for equal rows. The simulator takes the one that a client expects least.
+    MySQL promises no order for equal rows. The simulator takes the least expected one.
     """
     if not isinstance(order_by, dict | list) or not order_by:
         return orders

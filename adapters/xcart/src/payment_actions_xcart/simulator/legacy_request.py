@@ -55,7 +55,7 @@ def read_method(given: Mapping[str, Any], headers: Mapping[str, str], verb: str)
 
 
 def read_model(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a PUT is to write.
+    """Return the model that a PUT writes.
 
     :raises Refused: it is no object.
     """
@@ -70,8 +70,8 @@ def read_model(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return model
 
 
-def records(model: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """Return the records of a list in a model, e.g. of ``model[data][0][name]``; what is no record is left out."""
+def read_records(model: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """Return the records of a list in a model, e.g. of ``model[data][0][name]``; anything else is left out."""
     given = model.get(name, [])
     rows = given.values() if isinstance(given, dict) else given if isinstance(given, list) else []
     return [row for row in rows if isinstance(row, dict)]

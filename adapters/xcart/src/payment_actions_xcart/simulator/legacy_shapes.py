@@ -1,4 +1,4 @@
-r"""What the older API answers: orders, transactions and statuses as the module ``XC\RESTAPI`` writes them."""
+r"""Answers of the older API: orders, transactions and statuses as the module ``XC\RESTAPI`` writes them."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ from .rest_shapes import iso
 from .shop import Order
 from .statuses import StatusRow
 
-#: What a profile carries beside the login: an answer of this API belongs in no log.
+#: Secret fields of a profile: an answer of this API belongs in no log.
 PROFILE_SECRETS: Final = ("password", "passwordResetKey", "password_hint_answer")
 
 

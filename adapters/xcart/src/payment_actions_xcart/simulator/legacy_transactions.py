@@ -1,4 +1,4 @@
-"""A PUT to ``payment-transaction``: what X-Cart's loader makes of backend transactions and data cells."""
+"""A PUT to ``payment-transaction``: X-Cart's loader adds and changes backend transactions and data cells."""
 
 import time
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from .errors import InvalidArgument
-from .legacy_request import records
+from .legacy_request import read_records
 from .shop import Order, Shop
 from .transactions import BackendTransaction, Cell
 
@@ -16,8 +16,8 @@ def load_transaction(shop: Shop, order: Order, model: Mapping[str, Any], *, who:
 
     :raises InvalidArgument: a value that the database does not take; nothing was changed.
     """
-    rows = [_row_fields(record) for record in records(model, "backend_transactions")]
-    cells = [{name: str(value) for name, value in record.items()} for record in records(model, "data")]
+    rows = [_row_fields(record) for record in read_records(model, "backend_transactions")]
+    cells = [{name: str(value) for name, value in record.items()} for record in read_records(model, "data")]
     fields = {name: str(model[name]) for name in ("status", "type", "note") if name in model}
     for name, value in fields.items():
         setattr(order.transaction, name, value)

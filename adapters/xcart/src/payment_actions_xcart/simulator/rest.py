@@ -132,7 +132,7 @@ class RestApi:
             raise _NotFound from None
 
     async def _list(self, request: Request) -> Response:
-        found = [order for order in self._shop.placed() if _matches(order, request)]
+        found = [order for order in self._shop.list_placed() if _matches(order, request)]
         for name, direction in reversed(request.query_params.multi_items()):  # the first one named weighs most
             if name in _SORTABLE:
                 found.sort(key=attrgetter(_SORTABLE[name]), reverse=direction.lower() == "desc")

@@ -1,4 +1,4 @@
-"""What the API of 5.5 answers: orders, transactions and statuses."""
+"""Answers of the API of 5.5: orders, transactions and statuses."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,7 @@ from .statuses import StatusRow
 
 
 class ServerError(Exception):
-    """X-Cart fails on what it is to show: HTTP 500."""
+    """X-Cart fails while it writes its answer: HTTP 500."""
 
 
 def iso(timestamp: int) -> str:

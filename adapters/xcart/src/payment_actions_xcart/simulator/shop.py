@@ -14,12 +14,13 @@ from . import vocabulary as words
 from .errors import InvalidArgument, OrderMissing
 from .settings import ShopSettings
 from .statuses import StatusRow, StatusTable, choose
-from .transactions import BackendTransaction, Cell, Transaction, cells_of, details_of, facts_of
+from .transactions import BackendTransaction, Cell, Transaction, find_facts, name_cells, name_details
 
 PAYMENT: Final = "payment_status"
 SHIPPING: Final = "shipping_status"
 BACKUPS_MAX: Final = 10
 MAILS_MAX: Final = 1000
+NOTIFICATIONS_MAX: Final = 1000
 
 
 @dataclass
@@ -40,6 +41,21 @@ class StatusWrite:
 
     def as_json(self) -> dict[str, Any]:
         """Return the write as the control interface tells it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Received:
+    """One notification that Amazon sent to the shop itself."""
+
+    type: str
+    reference: str
+    state: str
+    order_id: int | None  # None: the reference is no order's own, so nothing was done.
+    date: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the notification as the control interface tells it."""
         return asdict(self)
 
 
@@ -74,7 +90,7 @@ class Order:
     def details(self) -> list[tuple[str, str]]:
         """Return the order details: other modules' first, then the Amazon ids, where the first module keeps them."""
         others = list(self.other_details.items())
-        return others if self.storage == "transaction_data" else others + details_of(self.amazon)
+        return others if self.storage == "transaction_data" else others + name_details(self.amazon)
 
     def status(self, field_name: str) -> StatusRow | None:
         """Return the row of one of the two statuses."""
@@ -88,7 +104,7 @@ class Order:
 
 @dataclass
 class State:
-    """What a backup of the shop's database holds."""
+    """The content of the shop's database, and of a backup."""
 
     orders: dict[int, Order]
     statuses: dict[str, StatusTable]
@@ -112,6 +128,7 @@ class Shop:
         self.writes: list[StatusWrite] = []
         self.transaction_writes: list[dict[str, Any]] = []
         self.mails: deque[dict[str, Any]] = deque(maxlen=MAILS_MAX)
+        self.notifications: deque[Received] = deque(maxlen=NOTIFICATIONS_MAX)
         self.requests: deque[dict[str, Any]] = deque(maxlen=1000)
 
     @property
@@ -176,7 +193,7 @@ class Shop:
             raise OrderMissing(f"Order with ID {order_id} not found")
         return self.orders[order_id]
 
-    def placed(self) -> list[Order]:
+    def list_placed(self) -> list[Order]:
         """Return every order that is no cart."""
         return [order for order in self.orders.values() if not order.is_cart]
 
@@ -208,6 +225,7 @@ class Shop:
             setattr(order, field_name, row)
             order.touch()
             order.history.append(self._history_line(write))
+            self.mail(order, f"{field_name.replace('_', ' ').capitalize()}: {_name(row)}")
 
     def load_status(self, order: Order, field_name: str, record: Mapping[str, Any], *, who: str) -> None:
         """Write a status as the older API's loader does, which renames a row where the code is unknown.
@@ -243,7 +261,7 @@ class Shop:
         """Store Amazon ids as the checkout module does, where the order keeps them."""
         order.amazon.update(amazon)
         if order.storage != "order_details":
-            for name, value in cells_of(order.amazon).items():
+            for name, value in name_cells(order.amazon).items():
                 self.set_cell(order, name, value)
 
     def set_cell(self, order: Order, name: str, value: str) -> None:
@@ -256,15 +274,22 @@ class Shop:
         self.note_cells(order)
 
     def note_cells(self, order: Order) -> None:
-        """Take over into the control interface's words what the data cells say."""
+        """Copy the data cells into the control interface's names."""
         for cell in reversed(order.transaction.cells):
-            for fact in facts_of(cell.name, order.amazon):
+            for fact in find_facts(cell.name, order.amazon):
                 order.amazon[fact] = cell.value
 
     def backend_transactions(self, rows: Iterable[Mapping[str, Any]]) -> list[BackendTransaction]:
         """Return gateway calls that X-Cart's own admin made just now, e.g. a partial refund."""
         now = int(time.time())
         return [BackendTransaction(id=self.next_id(), **{"date": now, **row}) for row in rows]
+
+    def mail(self, order: Order, subject: str) -> None:
+        """Keep a mail that X-Cart would send to the buyer."""
+        title = order.number or f"{order.id} (cart)"
+        self.mails.append(
+            {"order_id": order.id, "to": order.email, "subject": f"Order #{title}: {subject}", "date": int(time.time())}
+        )
 
     # -- Backups ---------------------------------------------------------------------------------------------
 
@@ -313,6 +338,10 @@ class Shop:
 
 def _code(row: StatusRow | None) -> str | None:
     return row.code if row else None
+
+
+def _name(row: StatusRow | None) -> str:
+    return row.name or row.code or f"status {row.id}" if row else "none"
 
 
 def _public_id(order_id: int) -> str:

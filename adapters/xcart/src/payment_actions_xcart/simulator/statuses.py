@@ -54,22 +54,22 @@ class StatusTable:
         )
 
     def add(self, code: str | None, name: str) -> StatusRow:
-        """Add a row at the end; its code is cut to what the column holds.
+        """Add a row at the end; its code is cut to the column's length.
 
         :raises InvalidArgument: another row has the code.
         """
-        stored = None if code is None else self.storable(code, None)
+        stored = None if code is None else self.fit_code(code, None)
         self._last_id += 1
         row = StatusRow(self._last_id, stored, name, name, position=10 * self._last_id)
         self._rows[row.id] = row
         return row
 
     def rename(self, row: StatusRow, code: str) -> None:
-        """Change a row's code, and with it what every order that points to the row reads as.
+        """Change a row's code; every order that points to the row reads as the new code.
 
         :raises InvalidArgument: another row has the code.
         """
-        row.code = self.storable(code, row)
+        row.code = self.fit_code(code, row)
 
     def remove(self, number: int) -> StatusRow:
         """Remove a row and return it; the caller detaches the orders that point to it.
@@ -80,7 +80,7 @@ class StatusTable:
             raise InvalidArgument(f"Status with ID {number} not found")
         return self._rows.pop(number)
 
-    def storable(self, code: str, row: StatusRow | None) -> str:
+    def fit_code(self, code: str, row: StatusRow | None) -> str:
         """Return ``code`` as the column keeps it.
 
         :raises InvalidArgument: a row other than ``row`` has it; the column is unique.
@@ -103,7 +103,7 @@ def choose(table: StatusTable, record: Mapping[str, Any], present: StatusRow | N
     found = _find(table, record, code) or present
     if found is None:
         return table.add(code, ""), None
-    return found, None if code is None else table.storable(code, found)
+    return found, None if code is None else table.fit_code(code, found)
 
 
 def _find(table: StatusTable, record: Mapping[str, Any], code: str | None) -> StatusRow | None:

@@ -40,7 +40,7 @@ class BackendTransaction:
 
 @dataclass
 class Transaction:
-    """What the checkout left: X-Cart never changes its value or its currency again."""
+    """A payment transaction of the checkout: X-Cart never changes its value or its currency again."""
 
     id: int
     public_id: str
@@ -53,27 +53,27 @@ class Transaction:
     cells: list[Cell] = field(default_factory=list)
     backend: list[BackendTransaction] = field(default_factory=list)
 
-    def cell(self, name: str) -> str:
+    def read_cell(self, name: str) -> str:
         """Return the value of the first cell with this name, as X-Cart does; empty where there is none."""
         return next((cell.value for cell in self.cells if cell.name == name), "")
 
-    def succeeded(self, *types: str) -> Decimal:
+    def sum_succeeded(self, *types: str) -> Decimal:
         """Return the sum of the succeeded backend transactions of these types."""
         return sum((row.value for row in self.backend if row.type in types and row.status == "S"), Decimal(0))
 
 
-def details_of(amazon: Mapping[str, str]) -> list[tuple[str, str]]:
+def name_details(amazon: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return Amazon ids under the names of the first module's order details."""
     names = words.DETAIL_NAMES
     return [(names[fact], value) for fact, value in amazon.items() if fact in names]
 
 
-def cells_of(amazon: Mapping[str, str]) -> dict[str, str]:
+def name_cells(amazon: Mapping[str, str]) -> dict[str, str]:
     """Return Amazon ids under the names of the later module's data cells."""
     return {words.CELL_NAMES[fact]: value for fact, value in amazon.items()}
 
 
-def facts_of(cell_name: str, amazon: Mapping[str, str]) -> list[str]:
-    """Return what the control interface calls a cell; the present names first, as one cell may have two."""
+def find_facts(cell_name: str, amazon: Mapping[str, str]) -> list[str]:
+    """Return the control interface's names of a cell: those in ``amazon``, else the first one."""
     named = [fact for fact, name in words.CELL_NAMES.items() if name == cell_name]
     return [fact for fact in named if fact in amazon] or named[:1]

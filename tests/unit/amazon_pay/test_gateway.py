@@ -40,11 +40,11 @@ def money(amount, currency="USD"):
     return {"Amount": amount, "CurrencyCode": currency}
 
 
-def authorization(state="Open", reason="", captures=(), number=1, amount="100.00"):
+def authorization(state="Open", reason="", captures=(), number=1, amount="100.00", currency="USD"):
     return {
         "AmazonAuthorizationId": f"{ORDER}-A{number:06}",
-        "AuthorizationAmount": money(amount),
-        "CapturedAmount": money("0"),
+        "AuthorizationAmount": money(amount, currency),
+        "CapturedAmount": money("0", currency),
         "IdList": list(captures),
         "CreationTimestamp": f"2026-01-0{number}T00:00:00.000Z",
         "ExpirationTimestamp": "2026-02-01T00:00:00.000Z",
@@ -86,6 +86,8 @@ class Amazon:
 
     def __init__(self, *objects, **moves):
         self.objects = {next(iter(fields.values())): fields for fields in objects}
+        if "Capture" in moves:
+            self.objects.setdefault(AUTHORIZATION, authorization())
         self.moves = moves
         self.calls = []
 
@@ -174,7 +176,7 @@ known = payment(order_reference=ORDER, authorization=AUTHORIZATION, capture=CAPT
 )
 async def test_amount_is_sent_with_the_digits_of_its_currency(currency, minor, text):
     answer = capture() | {"CaptureAmount": money(text, currency), "RefundedAmount": money("0", currency)}
-    amazon = Amazon(Capture=answer)
+    amazon = Amazon(authorization(amount=text, currency=currency), Capture=answer)
     about = payment(currency, minor, authorization=AUTHORIZATION)
     await gateway(amazon).capture(request(Action.CAPTURE, about, minor))
     sent = amazon.sent("Capture")
@@ -183,10 +185,27 @@ async def test_amount_is_sent_with_the_digits_of_its_currency(currency, minor, t
 
 async def test_capture_names_the_operations_reference_and_needs_one_request():
     amazon = Amazon(Capture=capture())
-    result = await gateway(amazon).capture(request(Action.CAPTURE, known))
+    opened = gateway(amazon)
+    await opened.snapshot(known_to_platform())
+    amazon.calls.clear()
+    result = await opened.capture(request(Action.CAPTURE, known))
     sent = amazon.sent("Capture")
     assert (sent["CaptureReferenceId"], sent["AmazonAuthorizationId"]) == ("pa-1", AUTHORIZATION)
     assert (result.state, result.gateway_id, amazon.actions) == (ResultState.SUCCEEDED, CAPTURE, ["Capture"])
+
+
+async def test_capture_of_an_authorization_that_was_never_read_asks_for_its_currency_first():
+    amazon = Amazon(Capture=capture())
+    await gateway(amazon).capture(request(Action.CAPTURE, known))
+    assert amazon.actions == ["GetAuthorizationDetails", "Capture"]
+
+
+async def test_capture_is_not_sent_while_the_authorizations_currency_cannot_be_read():
+    amazon = Amazon(Capture=capture())
+    amazon.objects[AUTHORIZATION] = httpx.ReadTimeout("lost")
+    with pytest.raises(Unavailable):
+        await gateway(amazon).capture(request(Action.CAPTURE, known))
+    assert "Capture" not in amazon.actions
 
 
 async def test_note_is_cut_and_cleaned_and_left_out_when_empty():
@@ -217,7 +236,8 @@ async def test_every_attempt_sends_the_same():
     opened = gateway(amazon)
     for _ in range(2):
         await opened.capture(request(Action.CAPTURE, known, note="by phone"))
-    first, second = ({**fields, "Timestamp": "", "Signature": ""} for _, fields in amazon.calls)
+    captures = [fields for action, fields in amazon.calls if action == "Capture"]
+    first, second = ({**fields, "Timestamp": "", "Signature": ""} for fields in captures)
     assert first == second
 
 
@@ -248,6 +268,26 @@ async def test_pending_refund_of_somebody_else_is_not_refunded_again():
     with pytest.raises(StateConflict):
         await gateway(amazon).refund(request(Action.REFUND, known))
     assert "Refund" not in amazon.actions
+
+
+async def test_refund_that_the_shop_names_and_amazon_does_not_list_yet_bars_ours():
+    """X-Cart stores the refund's id at once; Amazon's list of the capture may lag behind."""
+    about = payment(order_reference=ORDER, authorization=AUTHORIZATION, refund=REFUND)
+    spent = authorization("Closed", "MaxCapturesProcessed", [CAPTURE])
+    objects = (spent, capture(), refund("Pending", "refund_000042-7QX1"))
+    snapshot = await gateway(Amazon(*objects)).snapshot(about)
+    assert (snapshot.status, snapshot.under_way) == (PaymentStatus.CAPTURED, Action.REFUND)
+    amazon = Amazon(*objects, Refund=refund())
+    with pytest.raises(StateConflict):
+        await gateway(amazon).refund(request(Action.REFUND, about))
+    assert "Refund" not in amazon.actions
+
+
+async def test_refund_id_of_another_order_is_not_even_asked_for():
+    about = payment(authorization=AUTHORIZATION, refund="P01-7654321-7654321-R000001")
+    amazon = Amazon(authorization("Closed", "MaxCapturesProcessed", [CAPTURE]), capture())
+    assert (await gateway(amazon).snapshot(about)).status is PaymentStatus.CAPTURED
+    assert "GetRefundDetails" not in amazon.actions
 
 
 async def test_our_own_earlier_refund_does_not_bar_its_repeat():
@@ -467,6 +507,15 @@ async def test_authorization_for_the_rest_of_an_order_is_found():
     assert (snapshot.status, snapshot.captured_minor) == (PaymentStatus.PARTIALLY_CAPTURED, 4_000)
 
 
+async def test_amount_in_another_currency_does_not_account_for_the_order():
+    """100.00 dollars are not 100.00 pounds: there may be a second authorization."""
+    listed = order(authorizations=[AUTHORIZATION, f"{ORDER}-A000002"])
+    amazon = Amazon(listed, authorization(), authorization(number=2, amount="10.00"))
+    about = payment("GBP", order_reference=ORDER, authorization=AUTHORIZATION)
+    snapshot = await gateway(amazon).snapshot(about)
+    assert (snapshot.currency_code, snapshot.authorized_minor) == ("USD", 11_000)
+
+
 @pytest.mark.parametrize(
     ("listed", "status"),
     [
@@ -517,7 +566,7 @@ async def test_used_up_quota_is_told_before_anything_is_sent():
         await opened.capture(request(Action.CAPTURE, known))
     with pytest.raises(Throttled):
         await opened.capture(request(Action.CAPTURE, known))
-    assert len(amazon.calls) == 14
+    assert amazon.actions.count("Capture") == 14
 
 
 async def test_whole_call_is_bounded_however_many_requests_it_takes():

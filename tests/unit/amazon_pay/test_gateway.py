@@ -561,7 +561,7 @@ async def test_snapshot_that_gets_no_answer_moved_nothing(trouble):
 
 async def test_used_up_quota_is_told_before_anything_is_sent():
     amazon = Amazon(Capture=capture())
-    opened = gateway(amazon)
+    opened = gateway(amazon, close_order_references=False)
     for _ in range(10 + 4):  # The burst, and those that wait up to five seconds.
         await opened.capture(request(Action.CAPTURE, known))
     with pytest.raises(Throttled):

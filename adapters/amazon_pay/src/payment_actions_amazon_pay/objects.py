@@ -54,6 +54,7 @@ class Authorization:
     capture_ids: tuple[str, ...]
     creation_time: datetime | None
     expire_time: datetime | None
+    update_time: datetime | None = None  #: When it came into its present state.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,7 @@ def authorization_of(element: Element) -> Authorization:
         capture_ids=_ids(element),
         creation_time=_time(element, "CreationTimestamp"),
         expire_time=_time(element, "ExpirationTimestamp"),
+        update_time=_time(element, "AuthorizationStatus/LastUpdateTimestamp"),
     )
 
 

@@ -245,15 +245,19 @@ async def test_nothing_is_closed_or_cancelled_when_the_setting_is_off(simulator,
 
 
 async def test_captures_keep_their_quota_while_order_references_wait_to_be_closed(simulator, settings, known, ask):
-    """The sandbox grants two captures at once; the closings of the first must cost the next ones nothing."""
+    """The sandbox grants two captures at once, so that the closings come after both."""
     await simulator.control("PUT", "throttling", enabled=True)
     careful = AmazonPayV1.from_settings({**settings, "throttling": True})
-    about, order_id = await authorized(simulator, careful, known)
-    assert (await careful.capture(ask(Action.CAPTURE, about))).state is ResultState.SUCCEEDED
-    await becomes(simulator, order_id, CLOSED, seconds_max=30)
-    refusals = [call for call in await simulator.calls() if call["error_code"] == "RequestThrottled"]
+    orders = [await authorized(simulator, careful, known) for _ in range(2)]
+    for about, _ in orders:
+        assert (await careful.capture(ask(Action.CAPTURE, about))).state is ResultState.SUCCEEDED
+    for _, order_id in orders:
+        await becomes(simulator, order_id, CLOSED, seconds_max=60)
     await at_rest(careful)
-    assert refusals == []
+    calls = await simulator.calls()
+    moves = [call["action"] for call in calls if call["action"] in {"Capture", *CLOSING}]
+    assert moves == ["Capture"] * 2 + ["CloseOrderReference"] * 2
+    assert [call for call in calls if call["error_code"] == "RequestThrottled"] == []
 
 
 # -- Cancelled after a time-out ---------------------------------------------------------------------------------

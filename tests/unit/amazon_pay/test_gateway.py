@@ -1,5 +1,6 @@
 """The gateway against a scripted Amazon: which requests it makes, and what it makes of odd answers."""
 
+import asyncio
 from dataclasses import replace
 
 import httpx
@@ -416,6 +417,61 @@ async def test_gateway_id_of_something_else_is_not_believed():
     asked = replace(request(Action.CAPTURE, known), gateway_id=CAPTURE)
     with pytest.raises(NotExecuted, match="somebody-else"):
         await gateway(Amazon(capture(reference="somebody-else"))).look_up(asked)
+
+
+# -- Order references ----------------------------------------------------------------------------------------
+
+
+def timed_out():
+    status = {"State": "Declined", "ReasonCode": "TransactionTimedOut"}
+    return authorization() | {
+        "AuthorizationStatus": status | {"LastUpdateTimestamp": "2026-01-02T00:00:00.000Z"},
+    }
+
+
+async def test_order_reference_of_a_time_out_is_cancelled():
+    amazon = Amazon(order(authorizations=[AUTHORIZATION]), timed_out())
+    opened = gateway(amazon)
+    await opened.snapshot(known_to_platform())
+    await opened.aclose()
+    assert amazon.sent("CancelOrderReference")["AmazonOrderReferenceId"] == ORDER
+
+
+async def test_buyer_who_authorizes_again_after_the_snapshot_is_not_cancelled():
+    amazon = Amazon(order(authorizations=[AUTHORIZATION]), timed_out())
+    opened = gateway(amazon)
+    await opened.snapshot(known_to_platform())
+    amazon.objects[f"{ORDER}-A000002"] = authorization(number=2)
+    amazon.objects[ORDER] = order(authorizations=[AUTHORIZATION, f"{ORDER}-A000002"])
+    await opened.aclose()
+    assert amazon.actions.count("GetOrderReferenceDetails") == 2
+    assert "CancelOrderReference" not in amazon.actions
+
+
+async def test_capture_of_the_only_authorization_takes_one_look_to_close():
+    amazon = Amazon(order(authorizations=[AUTHORIZATION]), Capture=capture())
+    opened = gateway(amazon)
+    await opened.capture(request(Action.CAPTURE, known))
+    await opened.aclose()
+    assert amazon.actions[-3:] == ["Capture", "GetOrderReferenceDetails", "CloseOrderReference"]
+
+
+async def test_closing_leaves_the_quota_to_captures_first():
+    asked_to_wait = []
+
+    async def wait(seconds):
+        asked_to_wait.append(seconds)
+        if len(asked_to_wait) > 20:
+            await asyncio.sleep(3600)
+
+    amazon = Amazon(order(authorizations=[AUTHORIZATION]), Capture=capture())
+    opened = gateway(amazon, throttle=Throttle(LIVE_QUOTAS, clock=lambda: 1000.0, sleep=wait))
+    for _ in range(6):  # More than half of the burst, and no time passes.
+        await opened.capture(request(Action.CAPTURE, known))
+    assert asked_to_wait == []
+    await opened.aclose()
+    assert len(asked_to_wait) > 20
+    assert "CloseOrderReference" not in amazon.actions
 
 
 # -- Look-up -------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from payment_actions_amazon_pay.mws import CANCEL_ORDER_REFERENCE, CLOSE_ORDER_REFERENCE, Mws, Operation
+from payment_actions_amazon_pay.mws import CANCEL_ORDER_REFERENCE, CLOSE_ORDER_REFERENCE, Mws
 from payment_actions_amazon_pay.objects import Capture, OrderReference
 from payment_actions_amazon_pay.reading import Reading, known_ids
 from payment_actions_amazon_pay.snapshots import LIVE, accounted_minor, newest
@@ -98,26 +98,32 @@ class Closing:
                 _log_left_open(order, str(error) or type(error).__name__)
 
     async def _end(self, order: _Waiting) -> None:
-        """Read the order reference as it is now, and end it if nothing more is wanted of it."""
+        """Read the order reference, and end it if nothing more is wanted of it.
+
+        The wait for the quota may be long, so it comes before the order reference is read.
+        """
+        operation = CLOSE_ORDER_REFERENCE if order.capture else CANCEL_ORDER_REFERENCE
+        await self._mws.admit(operation)
         found = await self._reading.order_reference(order.payment)
         if found is None or found.status.state not in _CLOSABLE:
             return
         views = await self._views(found, order)
-        operation: Operation[None] | None = None
-        if order.capture is None:
-            operation = CANCEL_ORDER_REFERENCE if is_timed_out(found, views) else None
-        elif is_collected(found, views, order.capture):
-            operation = CLOSE_ORDER_REFERENCE
-        if operation is not None:
-            await self._mws.move(operation, {"AmazonOrderReferenceId": found.id})
+        wanted = is_collected(found, views, order.capture) if order.capture else is_timed_out(found, views)
+        if wanted:
+            await self._mws.move(operation, {"AmazonOrderReferenceId": found.id}, admitted=True)
             log.info("Amazon Pay: %s of order %s", operation.name, order.payment.order_number)
 
     async def _views(self, found: OrderReference, order: _Waiting) -> tuple[AuthorizationView, ...]:
-        """Return every authorization of the order reference; the only one of a known capture needs no request."""
+        """Return every authorization of the order reference; none if it changed while they were read.
+
+        The only authorization of a known capture needs no request.
+        """
         only = found.authorization_ids if len(found.authorization_ids) == 1 else None
         if order.capture and known_ids(order.payment, "authorization") == only:
             return (AuthorizationView(None, (CaptureView(order.capture),)),)
-        return await self._reading.listed(found)
+        views = await self._reading.listed(found)
+        again = await self._reading.order_reference(order.payment)
+        return views if again == found else ()
 
 
 def is_collected(order: OrderReference, views: Sequence[AuthorizationView], capture: Capture) -> bool:

@@ -81,14 +81,23 @@ class Mws:
         self._admit = throttle.admit_when_idle if patient else throttle.admit
         self._now = now
 
-    async def move(self, operation: Operation[T], parameters: Mapping[str, str]) -> T:
+    async def admit(self, operation: Operation[T]) -> None:
+        """Wait until the quota allows the operation; it then counts as sent.
+
+        :raises Throttled: it takes too long; it does not count.
+        """
+        await self._admit(operation.name)
+
+    async def move(self, operation: Operation[T], parameters: Mapping[str, str], *, admitted: bool = False) -> T:
         """Make one attempt at an operation that may move something.
 
+        :param admitted: `admit` has waited for the quota already.
         :raises NotExecuted: certain that this attempt did nothing.
         :raises StateConflict: refused, and a lost earlier attempt could be why.
         :raises AnswerUnclear: nothing is certain.
         """
-        await self._admit(operation.name)
+        if not admitted:
+            await self.admit(operation)
         answer = await exchange(
             self._http(),
             self._request(operation.name, parameters),

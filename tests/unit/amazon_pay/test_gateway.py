@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from payment_actions_amazon_pay.exchange import AnswerUnclear
 from payment_actions_amazon_pay.settings import settings_from
-from payment_actions_amazon_pay.throttle import LIVE_QUOTAS, Throttle
+from payment_actions_amazon_pay.throttle import LIVE_QUOTAS, SANDBOX_QUOTAS, Throttle
 from payment_actions_amazon_pay.v1 import AmazonPayV1
 from payment_actions_server.plugins import (
     Action,
@@ -481,6 +481,17 @@ async def test_buyer_who_authorizes_again_while_the_quota_is_in_use_is_not_cance
     await opened.aclose()
     assert len(amazon.objects) == 3
     assert "CancelOrderReference" not in amazon.actions
+
+
+async def test_no_wait_lies_between_the_look_and_the_cancelling():
+    """With two calls at once allowed, a second wait for the quota would take two seconds."""
+    amazon = Amazon(order(authorizations=[AUTHORIZATION]), timed_out())
+    busy = Busy(lambda: pytest.fail("a request waited"))
+    busy.throttle = Throttle(LIVE_QUOTAS._replace(move=SANDBOX_QUOTAS.move), clock=lambda: busy.now, sleep=busy.sleep)
+    opened = gateway(amazon, throttle=busy.throttle)
+    await opened.snapshot(known_to_platform())
+    await opened.aclose()
+    assert amazon.actions[-1] == "CancelOrderReference"
 
 
 async def test_capture_of_the_only_authorization_takes_one_look_to_close():

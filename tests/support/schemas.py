@@ -17,7 +17,7 @@ from support.databases import Database, SqliteDatabase
 
 T = TypeVar("T")
 HEAD = str(ScriptDirectory.from_config(migrate.config()).get_current_head())
-REVISIONS = ["0001", "0002", "0003", "0004"]  #: Every schema that was ever released, but the newest.
+REVISIONS = ["0001", "0002", "0003", "0004", "0005"]  #: Every schema that was ever released, but the newest.
 
 
 class Written(NamedTuple):
@@ -133,6 +133,12 @@ WRITTEN = (
             store_update_platform_status = 'Paid', store_update_last_error = 'HTTP 500', store_update_attempts = 3,
             store_update_lease_expire_time = 1767603601000000, store_update_next_attempt_time = 1767603600000000
             WHERE order_id = '1'""",
+    ),
+    Written(
+        "0006",
+        HEAD,
+        """UPDATE payments SET order_state = 'CANCELLED', order_detail = 'Cancelled',
+            store_update_notice = 'Do not press it', store_update_reverts = 1 WHERE order_id = '1'""",
     ),
 )
 

@@ -156,6 +156,7 @@ class _StoreOpener:
                 partial_capture=config.partial_capture and capabilities.capture.partial,
                 partial_refund=config.partial_refund and capabilities.refund.partial,
             ),
+            order_check=config.order_check,
         )
 
     def _moves_money_twice(self, kind: PlatformKind) -> bool:

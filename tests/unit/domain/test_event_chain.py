@@ -152,7 +152,7 @@ def test_recording_changes_no_fact(payment_in, now):
 def test_etag_tells_what_matters_to_a_decision(payment_in, now, event_type):
     payment = payment_in("AUTHORIZED")
     recorded, _ = payment.recorded(event_type, now=now, actor="gateway", before=payment.status)
-    incidental = {"NOTIFICATION_IGNORED", "STORE_UPDATED", "STORE_UPDATE_DELAYED"}
+    incidental = {"NOTIFICATION_IGNORED", "STORE_UPDATED", "STORE_UPDATE_DELAYED", "STORE_STATUS_CHANGED"}
     assert (recorded.etag == payment.etag) == (event_type in incidental)
 
 

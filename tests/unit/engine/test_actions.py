@@ -15,6 +15,7 @@ from payment_actions_server.domain.errors import (
     GatewayUnavailable,
     NotOurPaymentMethod,
     OperationInFlight,
+    OrderChanged,
     OrderNotFound,
     PartialAmountNotSupported,
     PlatformUnavailable,
@@ -464,7 +465,7 @@ async def test_order_whose_total_changed_cannot_be_captured_whole(tmp_path):
         here.platform.change("1", total_minor=9_990)
         assert await here.refresh() == [EventType.ORDER_CHANGED]
         assert await here.offered() == {Action.VOID}
-        with pytest.raises(ActionNotAvailable, match="Void this order and have the customer place it again"):
+        with pytest.raises(OrderChanged, match="Void this order and have the customer place it again"):
             await here.capture()
 
 

@@ -22,7 +22,7 @@ from support.records import (
 
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.snapshot import GatewayReference
-from payment_actions_server.domain.status import OperationState, PaymentStatus
+from payment_actions_server.domain.status import OperationState, OrderState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.storage import DayRow, PaymentFilter, names_of
 
@@ -340,12 +340,16 @@ async def test_how_far_a_store_was_looked_through_is_kept_for_each(storage):
     assert await storage.discovered_until("other") == SOON
 
 
-async def test_orders_that_are_known_are_told_with_their_status_and_whose_they_are(storage):
+async def test_orders_that_are_known_are_told_with_their_whole_record(storage):
     await see(storage, "1")
     await see(storage, "'2'", status=PaymentStatus.CAPTURED, ours=False)
     await see(storage, "3", store="other")
     known = await storage.known_orders("shop", ["1", "'2'", "3", "4", "1"])
-    assert known == {"1": (PaymentStatus.AUTHORIZED, True), "'2'": (PaymentStatus.CAPTURED, False)}
+    assert {order_id: (each.payment.status, each.payment.ours) for order_id, each in known.items()} == {
+        "1": (PaymentStatus.AUTHORIZED, True),
+        "'2'": (PaymentStatus.CAPTURED, False),
+    }
+    assert known["1"] == await storage.record(PaymentKey("shop", "1"))
     assert await storage.known_orders("shop", []) == {}
 
 
@@ -374,7 +378,26 @@ async def test_counts_are_of_what_is_open(storage):
         "store_updates_pending": 2,
         "store_updates_failing": 1,
         "anomalies": 2,
+        "orders_disputed": 0,
     }
+
+
+@pytest.mark.parametrize("unusual", ["disputed", "total"])
+async def test_what_the_shop_wants_a_human_for_is_counted_and_needs_attention(storage, unusual):
+    await see(storage, "1")
+    key = PaymentKey("shop", "2")
+    invalid = {"order_state": OrderState.TOTAL_INVALID} if unusual == "total" else {}
+    disputed = {"state": StoreUpdateState.DISPUTED, "reverts": 4} if unusual == "disputed" else {}
+
+    def body(work):
+        seeing("2", **invalid)(work)
+        work.put_store_update(in_sync(key, **disputed))
+
+    await storage.change(key, body)
+    assert (await storage.counts(NOW))["orders_disputed"] == 1
+    assert (await storage.waiting(["shop"], NOW)).needing_attention == 1
+    found = await storage.list_records(EVERYTHING._replace(needing_attention=True))
+    assert [record.payment.order_id for record in found] == ["2"]
 
 
 # -- what a search finds, and what waits ------------------------------------------------------------------------------

@@ -11,14 +11,18 @@ from payment_actions_server.domain.errors import (
     GatewayUnavailable,
     NotOurPaymentMethod,
     OperationInFlight,
+    OrderCancelled,
+    OrderChanged,
+    OrderTotalInvalid,
     PartialAmountNotSupported,
     PaymentActionsError,
     PlatformUnavailable,
 )
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import Operation
+from payment_actions_server.domain.order import GONE, capturable_minor, capture_obstacle, order_message
 from payment_actions_server.domain.payment import Payment
-from payment_actions_server.domain.status import Action, CaptureMode, OperationState, PaymentStatus
+from payment_actions_server.domain.status import Action, CaptureMode, OperationState, OrderState, PaymentStatus
 from payment_actions_server.domain.transitions import offered
 
 _ALL = tuple(Action)
@@ -40,6 +44,8 @@ class Offer(NamedTuple):
     currency_code: str
     partial: bool  #: Whether a smaller amount may be asked for.
     effect: str  #: What it will do, for people.
+    limit_minor: int | None = None  #: The most that may be asked for, where a policy allows less than the whole.
+    limit_reason: str = ""  #: Why no more than `limit_minor`, in the policy's words.
 
 
 class Refusal(NamedTuple):
@@ -83,6 +89,9 @@ _ERRORS: dict[ErrorReason, type[PaymentActionsError]] = {
     ErrorReason.ACTION_NOT_AVAILABLE: ActionNotAvailable,
     ErrorReason.GATEWAY_UNAVAILABLE: GatewayUnavailable,
     ErrorReason.PLATFORM_UNAVAILABLE: PlatformUnavailable,
+    ErrorReason.ORDER_CANCELLED: OrderCancelled,
+    ErrorReason.ORDER_CHANGED: OrderChanged,
+    ErrorReason.ORDER_TOTAL_INVALID: OrderTotalInvalid,
 }
 
 
@@ -134,8 +143,11 @@ def _judge(payment: Payment, operation: Operation | None, terms: Terms, action: 
         what = payment.under_way.lower()
         why = f"A {what} that was not started here is under way at the gateway. Refresh to see its result."
         return Refusal(action, ErrorReason.OPERATION_IN_FLIGHT, why)
-    if obstacle := _obstacle(payment, terms, action):
-        return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, obstacle)
+    if (unavailable := _obstacle(payment, terms, action)) is not None:
+        return Refusal(action, ErrorReason.ACTION_NOT_AVAILABLE, unavailable)
+    obstacle = capture_obstacle(payment, partial=terms.partial_capture) if action is Action.CAPTURE else None
+    if obstacle is not None:
+        return Refusal(action, obstacle.reason, obstacle.message)
     return _offer(payment, terms, action)
 
 
@@ -148,7 +160,7 @@ def _obstacle(payment: Payment, terms: Terms, action: Action) -> str | None:
         return f"All that is known to be collected, {shown}, is returned. Refresh to see whether that was all."
     if payment.status is PaymentStatus.AUTHORIZED and terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE:
         return "The store captures at once and the capture's result has not reached us. Refresh to see it."
-    return _order_bars_capture(payment, terms) if action is Action.CAPTURE else None
+    return None
 
 
 def _judge_refresh(payment: Payment, operation: Operation | None, terms: Terms) -> Offer | Refusal:
@@ -169,11 +181,13 @@ def refresh_of(payment: Payment) -> Offer:
 
 def _offer(payment: Payment, terms: Terms, action: Action) -> Offer:
     if action is Action.CAPTURE:
-        amount, partial = _capturable(payment), terms.partial_capture
+        amount, partial = capturable_minor(payment), terms.partial_capture
         effect = f"Collects {format_amount(amount, payment.currency_code)} from the buyer."
     elif action is Action.VOID:
         amount, partial = payment.authorized_minor - payment.captured_minor, False
         effect = f"Gives up the authorization of {format_amount(amount, payment.currency_code)}; nothing is collected."
+        if payment.order_state in GONE:
+            effect += f" This is the advice: {order_message(payment)}"
     else:
         amount, partial = payment.captured_minor - payment.refunded_minor, terms.partial_refund
         shown = format_amount(amount, payment.currency_code)
@@ -181,15 +195,9 @@ def _offer(payment: Payment, terms: Terms, action: Action) -> Offer:
     return Offer(action, amount, payment.currency_code, partial, effect)
 
 
-def _capturable(payment: Payment) -> int:
-    # The order may have become cheaper since it was authorized: the buyer never pays more than the order says.
-    ceiling = min(payment.authorized_minor, payment.order_total_minor)
-    return max(ceiling - payment.captured_minor, 0)
-
-
 def _beyond_the_order(payment: Payment, amount_minor: int) -> str:
     """Say so when a refund returns more than the order costs: the order was changed, or paid together with others."""
-    if amount_minor <= payment.order_total_minor:
+    if amount_minor <= payment.order_total_minor or payment.order_state is OrderState.TOTAL_INVALID:
         return ""
     return f", more than the order's total of {format_amount(payment.order_total_minor, payment.currency_code)}"
 
@@ -239,20 +247,5 @@ def _in_flight_message(operation: Operation) -> str:
 
 def _status_message(payment: Payment, action: Action) -> str:
     because = f" ({payment.reason_code})" if payment.reason_code else ""
-    return f"{action} is not possible while the payment is {payment.status}{because}."
-
-
-def _order_bars_capture(payment: Payment, terms: Terms) -> str | None:
-    """Return why an order that changed since it was authorized cannot be captured, or None when it can."""
-    if not terms.partial_capture and payment.order_total_minor != payment.authorized_minor:
-        total = format_amount(payment.order_total_minor, payment.currency_code)
-        authorized = format_amount(payment.authorized_minor, payment.currency_code)
-        return (
-            f"The order's total is {total}, but {authorized} is authorized, and only the whole order amount can be"
-            " captured. Void this order and have the customer place it again."
-        )
-    if _capturable(payment) == 0:
-        total = format_amount(payment.order_total_minor, payment.currency_code)
-        captured = format_amount(payment.captured_minor, payment.currency_code)
-        return f"The order's total is {total} and {captured} is captured already. Void what is left."
-    return None
+    anomaly = f" The record contradicts the gateway: {payment.anomaly}." if payment.anomaly else ""
+    return f"{action} is not possible while the payment is {payment.status}{because}.{anomaly}"

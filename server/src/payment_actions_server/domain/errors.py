@@ -4,6 +4,7 @@ PaymentActionsError
 ├── StoreNotFound  OrderNotFound  OperationNotFound
 ├── InvalidRequest  PartialAmountNotSupported  AmountOutOfRange  CurrencyMismatch  RequestIdReused
 ├── ActionNotAvailable  OperationInFlight  NotOurPaymentMethod
+├── OrderCancelled  OrderChanged  OrderTotalInvalid
 ├── EtagMismatch
 ├── Unauthenticated  PermissionDenied
 └── GatewayThrottled  GatewayUnavailable  PlatformUnavailable     (certain that nothing happened)
@@ -35,6 +36,9 @@ class ErrorReason(StrEnum):
     GATEWAY_THROTTLED = "GATEWAY_THROTTLED"
     GATEWAY_UNAVAILABLE = "GATEWAY_UNAVAILABLE"
     PLATFORM_UNAVAILABLE = "PLATFORM_UNAVAILABLE"
+    ORDER_CANCELLED = "ORDER_CANCELLED"
+    ORDER_CHANGED = "ORDER_CHANGED"
+    ORDER_TOTAL_INVALID = "ORDER_TOTAL_INVALID"
 
 
 class PaymentActionsError(Exception):
@@ -116,6 +120,24 @@ class NotOurPaymentMethod(PaymentActionsError):
     """The order was not paid through the store's gateway."""
 
     reason = ErrorReason.NOT_OUR_PAYMENT_METHOD
+
+
+class OrderCancelled(PaymentActionsError):
+    """The shop has cancelled or deleted the order: no money is collected for it. VOID gives its authorization up."""
+
+    reason = ErrorReason.ORDER_CANCELLED
+
+
+class OrderChanged(PaymentActionsError):
+    """The shop has changed the order's total, payment method or currency since it was authorized or last shown."""
+
+    reason = ErrorReason.ORDER_CHANGED
+
+
+class OrderTotalInvalid(PaymentActionsError):
+    """The order's total is no amount that its currency can express: nobody can say how much to collect."""
+
+    reason = ErrorReason.ORDER_TOTAL_INVALID
 
 
 class EtagMismatch(PaymentActionsError):

@@ -23,15 +23,23 @@ class EventType(StrEnum):
     OPERATION_RESOLVED = "OPERATION_RESOLVED"  #: An operator ended one that could not be found out.
     SNAPSHOT_FOLLOWED = "SNAPSHOT_FOLLOWED"  #: The gateway said more than we knew; nothing here had asked for it.
     NOTIFICATION_IGNORED = "NOTIFICATION_IGNORED"  #: A verified notification that led to nothing new: known, or old.
-    ORDER_CHANGED = "ORDER_CHANGED"  #: The store changed the order: its total, number or payment method.
+    ORDER_CHANGED = "ORDER_CHANGED"  #: The store changed, cancelled or deleted the order.
     ANOMALY = "ANOMALY"  #: Something contradicts the rules; nothing was changed.
     STORE_UPDATED = "STORE_UPDATED"  #: The store platform holds the payment's status.
     STORE_UPDATE_DELAYED = "STORE_UPDATE_DELAYED"  #: A write to the store failed; it will be tried again.
+    STORE_STATUS_CHANGED = "STORE_STATUS_CHANGED"  #: The store changed the order's payment status by itself.
 
 
 # What a payment's etag does not depend on: nothing that may be done with the payment changes by them, and a front end
 # that read the payment a moment earlier is still right about it.
-INCIDENTAL = frozenset({EventType.NOTIFICATION_IGNORED, EventType.STORE_UPDATED, EventType.STORE_UPDATE_DELAYED})
+INCIDENTAL = frozenset(
+    {
+        EventType.NOTIFICATION_IGNORED,
+        EventType.STORE_UPDATED,
+        EventType.STORE_UPDATE_DELAYED,
+        EventType.STORE_STATUS_CHANGED,
+    }
+)
 
 _encode = Encoder().encode
 

@@ -17,8 +17,11 @@ _CODES_BY_DIGITS: Final = {
     4: "CLF UYW",
 }
 
+NO_CURRENCY: Final = "XXX"
+"""ISO 4217's word for no currency. A payment has it whose order is in none; its amounts are 0."""
+
 EXPONENTS: Final = {code: digits for digits, codes in _CODES_BY_DIGITS.items() for code in codes.split()}
-"""Currency code -> digits after the decimal point."""
+"""Currency code -> digits after the decimal point. Amounts are in one of these."""
 
 # Far above any order, far below what a 64-bit column holds; a larger number is a mistake, not a price.
 AMOUNT_MINOR_MAX: Final = 10**15
@@ -32,6 +35,8 @@ def exponent(currency_code: str) -> int:
 
     :raises ValueError: ``currency_code`` is not an ISO 4217 code in use.
     """
+    if currency_code == NO_CURRENCY:
+        return 0
     try:
         return EXPONENTS[currency_code]
     except KeyError:

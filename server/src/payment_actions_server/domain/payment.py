@@ -12,7 +12,7 @@ from payment_actions_server.domain.event import GENESIS, INCIDENTAL, Event, Even
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.snapshot import GatewayReference, Snapshot
-from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
+from payment_actions_server.domain.status import Action, OperationState, OrderState, PaymentStatus
 from payment_actions_server.domain.transitions import forward, offered
 
 
@@ -72,6 +72,9 @@ class Payment(Struct, frozen=True, kw_only=True, gc=False):
     update_time: datetime
     next_refresh_time: datetime | None = None  #: When the schedule looks again; None: no need to.
     refreshes: int = 0  #: Scheduled looks since the last change; spaces the next one.
+    order_state: OrderState = OrderState.PLACED  #: What became of the order in the shop.
+    order_detail: str = ""
+    """What the shop says of it, for staff: its status, the other method or currency, or the total that is no amount."""
 
     @property
     def key(self) -> PaymentKey:
@@ -87,6 +90,11 @@ class Payment(Struct, frozen=True, kw_only=True, gc=False):
     def amounts(self) -> tuple[int, int, int]:
         """Return authorized, captured, refunded."""
         return self.authorized_minor, self.captured_minor, self.refunded_minor
+
+    @property
+    def collectable(self) -> bool:
+        """Tell whether money may still be collected, now or once the authorization's result is known."""
+        return self.ours and (self.status is PaymentStatus.PENDING or Action.CAPTURE in offered(self.status))
 
     @property
     def refund_unconfirmed(self) -> bool:

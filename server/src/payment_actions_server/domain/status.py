@@ -33,6 +33,24 @@ class CaptureMode(StrEnum):
     IMMEDIATE_CAPTURE = "immediate_capture"  #: The checkout does both; staff never captures.
 
 
+class OrderCheck(StrEnum):
+    """When the shop is asked again what became of an order."""
+
+    BEFORE_MONEY = "before_money"  #: Before each capture and refund, besides the lists of changed orders.
+    AS_LISTED = "as_listed"  #: Only as the lists of changed orders tell: some minutes may lie between.
+
+
+class OrderState(StrEnum):
+    """What became of the order in the store platform, as far as it bears on collecting money for it."""
+
+    PLACED = "PLACED"  #: The order stands.
+    CANCELLED = "CANCELLED"  #: The shop closed it without money: cancelled, declined, refunded by hand.
+    DELETED = "DELETED"  #: The shop has it no more.
+    OTHER_METHOD = "OTHER_METHOD"  #: It is to be paid by another method now.
+    OTHER_CURRENCY = "OTHER_CURRENCY"  #: It is in another currency than its authorization.
+    TOTAL_INVALID = "TOTAL_INVALID"  #: Its total is no amount that its currency can express.
+
+
 class OperationState(StrEnum):
     """What is known of a requested run of an action."""
 

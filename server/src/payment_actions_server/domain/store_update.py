@@ -11,6 +11,7 @@ class StoreUpdateState(StrEnum):
 
     IN_SYNC = "IN_SYNC"  #: Nothing is to be written.
     PENDING = "PENDING"  #: To be written, or to be tried again.
+    DISPUTED = "DISPUTED"  #: The platform changed the status back again and again; an operator must end that.
 
 
 class StoreUpdate(Struct, frozen=True, kw_only=True, gc=False):
@@ -25,3 +26,5 @@ class StoreUpdate(Struct, frozen=True, kw_only=True, gc=False):
     attempts: int = 0  #: Tries of the present write.
     lease_expire_time: datetime | None = None  #: Until then somebody is writing; nobody else does.
     next_attempt_time: datetime | None = None  #: None unless PENDING.
+    notice: str = ""  #: What staff must know of the order's page in the platform, as its adapter last said it.
+    reverts: int = 0  #: How often the platform changed the status back since the payment's own last moved.

@@ -28,6 +28,7 @@ from payment_actions_server.plugins.gateway import (
 )
 from payment_actions_server.plugins.hookspecs import PROJECT_NAME, ReviewRequest, hookimpl
 from payment_actions_server.plugins.platform import (
+    ChecksOnline,
     OrderPage,
     PlatformFactory,
     PlatformKind,
@@ -45,6 +46,7 @@ __all__ = [
     "ActionCapability",
     "AdapterError",
     "CaptureMode",
+    "ChecksOnline",
     "Event",
     "EventType",
     "GatewayCapabilities",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from payment_actions_server.domain.money import exponent
+from payment_actions_server.domain.money import AMOUNT_MINOR_MAX
 from payment_actions_server.domain.snapshot import GatewayReference, Snapshot
 from payment_actions_server.domain.status import Action, PaymentStatus
 from payment_actions_server.domain.text import keepable
@@ -100,9 +100,11 @@ def _flag(value: object) -> bool:
     return value
 
 
-def _currency(value: str) -> str:
-    exponent(value)
-    return value
+def _total(value: object) -> int | None:
+    if value is None:
+        return None
+    amount = _amount(value)
+    return amount if abs(amount) <= AMOUNT_MINOR_MAX else None
 
 
 def _seconds(value: object) -> float:
@@ -184,12 +186,15 @@ _FIELDS: Final[Mapping[type, Mapping[str, Callable[[Any], Any]]]] = {
         "order_number": text,
         "method_code": text,
         "method_name": text,
-        "currency_code": _currency,
-        "total_minor": _amount,
+        "currency_code": text,  # An odd one makes the total no amount, which is shown.
+        "total_minor": _total,
         "status": PaymentStatus,
         "platform_status": text,
         "references": _references,
         "update_time": moment,
+        "total_text": text,
+        "cancelled": _flag,
+        "refunded_minor": _amount,
     },
     OrderPage: {
         "orders": _sequence,
@@ -198,5 +203,6 @@ _FIELDS: Final[Mapping[type, Mapping[str, Callable[[Any], Any]]]] = {
     StatusApplied: {
         "platform_status": text,
         "written": bool,
+        "notice": text,
     },
 }

@@ -71,7 +71,7 @@ class StateConflict(AdapterError):
 
 
 class OrderMissing(AdapterError):
-    """The store platform has no order of that id."""
+    """The store platform has no order of that id. The message tells staff why: never placed, deleted, no such id."""
 
 
 class NotificationRefused(AdapterError):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from payment_actions_server.domain.snapshot import GatewayReference
 from payment_actions_server.domain.status import PaymentStatus
+from payment_actions_server.plugins.errors import SettingsError
 
 
 class PlatformKind(StrEnum):
@@ -27,11 +28,17 @@ class PlatformOrder:
     method_code: str  #: The platform's key of the payment method.
     method_name: str  #: Its display name. The store's ``payment_methods`` are matched against both.
     currency_code: str
-    total_minor: int
+    total_minor: int | None
+    """None where the platform's total is no amount: finer than the minor unit, or in a currency that ISO 4217 lacks."""
     status: PaymentStatus  #: The platform's word, mapped.
     platform_status: str  #: The platform's own word.
     references: tuple[GatewayReference, ...] = ()  #: The gateway's ids that the checkout stored with the order.
     update_time: datetime | None = None  #: Its last change, by the platform's clock. None: the platform does not tell.
+    total_text: str = ""  #: The total in the platform's own digits, for staff. Needed only where `total_minor` is None.
+    cancelled: bool = False
+    """Whether the platform closed the order, so that no money is to be collected: cancelled, declined, refunded."""
+    refunded_minor: int = 0
+    """What the platform itself shows as returned or on its way back. The gateway is asked before it is believed."""
 
 
 class OrderPage(NamedTuple):
@@ -53,6 +60,7 @@ class StatusUpdate:
     refunded_minor: int
     references: tuple[GatewayReference, ...] = ()
     reason_code: str = ""
+    change_time: datetime | None = None  #: When the payment last changed, for platforms that date what they record.
 
 
 class StatusApplied(NamedTuple):
@@ -60,6 +68,11 @@ class StatusApplied(NamedTuple):
 
     platform_status: str  #: The platform's own word.
     written: bool  #: False when it held that, or something further on, already.
+    notice: str = ""
+    """What staff must know of the order's page in the platform now, in a sentence. Empty when there is nothing.
+
+    For example: "X-Cart's own Refund button still returns the full amount; do not use it."
+    """
 
 
 class StorePlatform(Protocol):
@@ -73,7 +86,7 @@ class StorePlatform(Protocol):
     async def read_order(self, order_id: str) -> PlatformOrder:
         """Return the order as it is now.
 
-        :raises OrderMissing: there is none of that id.
+        :raises OrderMissing: there is none of that id. The message says why, for staff: "it is a cart, never placed".
         :raises Unavailable: the platform could not be asked.
         """
         ...
@@ -104,6 +117,20 @@ class StorePlatform(Protocol):
 
     async def aclose(self) -> None:
         """Give up connections; called once, at the end."""
+        ...
+
+
+class ChecksOnline(Protocol):
+    """An adapter, of a platform or a gateway, that can also check its settings against the other side.
+
+    Optional: an adapter without the method passes. ``payment-actions check --online`` calls it, and nothing else does.
+    """
+
+    async def check_online(self) -> Sequence[SettingsError]:
+        """Return what is wrong with the settings as the other side is now; empty when all is well. Writes nothing.
+
+        :raises Unavailable: the other side could not be asked.
+        """
         ...
 
 

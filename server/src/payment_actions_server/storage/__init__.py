@@ -4,14 +4,13 @@ from payment_actions_server.storage._interface import Body, RuleBroken, Storage,
 from payment_actions_server.storage.lists import names_of
 from payment_actions_server.storage.open import open_storage
 from payment_actions_server.storage.overview import MOVED, DayRow, Expiring, Movement, Waiting
-from payment_actions_server.storage.work import KnownOrder, PaymentFilter, PaymentWork, Record
+from payment_actions_server.storage.work import PaymentFilter, PaymentWork, Record
 
 __all__ = [
     "MOVED",
     "Body",
     "DayRow",
     "Expiring",
-    "KnownOrder",
     "Movement",
     "PaymentFilter",
     "PaymentWork",

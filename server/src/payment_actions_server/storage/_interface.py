@@ -8,7 +8,7 @@ from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.storage.overview import DayRow, Expiring, Movement, Waiting
-from payment_actions_server.storage.work import KnownOrder, PaymentFilter, PaymentWork, Record
+from payment_actions_server.storage.work import PaymentFilter, PaymentWork, Record
 
 T = TypeVar("T")
 
@@ -130,8 +130,8 @@ class Storage(Protocol):
         """Remember how far the store's orders have been looked through."""
         ...
 
-    async def known_orders(self, store: str, order_ids: Collection[str]) -> dict[str, KnownOrder]:
-        """Return what is known of those of the orders that are known here."""
+    async def known_orders(self, store: str, order_ids: Collection[str]) -> dict[str, Record]:
+        """Return the records of those of the orders that are known here, by order id."""
         ...
 
     async def counts(self, due_before: datetime) -> dict[str, int]:

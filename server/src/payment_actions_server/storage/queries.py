@@ -12,10 +12,9 @@ from typing import Final
 from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import PaymentKey
-from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.storage.lists import ListQueries
-from payment_actions_server.storage.overview import FAILING, REVIEW, TO_BE_TOLD
-from payment_actions_server.storage.records import columns
+from payment_actions_server.storage.overview import DISPUTED, FAILING, REVIEW, TO_BE_TOLD
+from payment_actions_server.storage.records import RECORD, RECORD_JOINS, columns, to_record
 from payment_actions_server.storage.rows import (
     EVENT,
     OPERATION,
@@ -25,7 +24,7 @@ from payment_actions_server.storage.rows import (
     to_time,
 )
 from payment_actions_server.storage.tables import IN_FLIGHT_SQL
-from payment_actions_server.storage.work import KnownOrder
+from payment_actions_server.storage.work import Record
 
 ORDERS_OF_REFERENCE_MAX: Final = 100
 STRAYS_MAX: Final = 1000
@@ -78,6 +77,7 @@ _COUNTS: Final = {
     "store_updates_pending": f"SELECT count(*) FROM payments WHERE {TO_BE_TOLD}",
     "store_updates_failing": f"SELECT count(*) FROM payments WHERE {FAILING}",
     "anomalies": "SELECT count(*) FROM payments WHERE anomaly <> ''",
+    "orders_disputed": f"SELECT count(*) FROM payments WHERE {DISPUTED}",
 }
 _COUNT_ALL = "SELECT " + ", ".join(f"({count})" for count in _COUNTS.values())
 
@@ -163,13 +163,13 @@ class Queries(ListQueries):
         """Remember how far the store's orders have been looked through."""
         await self._execute(_PUT_DISCOVERED_UNTIL, store, to_microseconds(changed_after))
 
-    async def known_orders(self, store: str, order_ids: Collection[str]) -> dict[str, KnownOrder]:
-        """Return what is known of those of the orders that are known here."""
+    async def known_orders(self, store: str, order_ids: Collection[str]) -> dict[str, Record]:
+        """Return the records of those of the orders that are known here, by order id."""
         if not order_ids:
             return {}
-        sql = f"SELECT order_id, status, ours FROM payments WHERE store = $1 AND order_id {self._any_of('$2')}"
+        sql = f"SELECT {RECORD} FROM payments p {RECORD_JOINS} WHERE p.store = $1 AND p.order_id {self._any_of('$2')}"
         rows = await self._rows(sql, store, self._strings(order_ids))
-        return {row[0]: KnownOrder(PaymentStatus(row[1]), ours=bool(row[2])) for row in rows}
+        return {row[1]: to_record(row) for row in rows}
 
     async def counts(self, due_before: datetime) -> dict[str, int]:
         """Return the gauges that operators watch.

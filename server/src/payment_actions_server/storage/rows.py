@@ -11,7 +11,7 @@ from payment_actions_server.domain.event import Event, EventType
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import Payment
 from payment_actions_server.domain.snapshot import GatewayReference
-from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
+from payment_actions_server.domain.status import Action, OperationState, OrderState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
 
 Row = Sequence[Any]
@@ -46,6 +46,7 @@ def to_time(value: int) -> datetime:
 _STATUSES: Final = {status.value: status for status in PaymentStatus}
 _ACTIONS: Final = {action.value: action for action in Action}
 _OPERATION_STATES: Final = {state.value: state for state in OperationState}
+_ORDER_STATES: Final = {state.value: state for state in OrderState}
 _STORE_UPDATE_STATES: Final = {state.value: state for state in StoreUpdateState}
 _EVENT_TYPES: Final = {kind.value: kind for kind in EventType}
 
@@ -93,6 +94,8 @@ def payment_row(payment: Payment) -> tuple[Any, ...]:
         to_microseconds(payment.update_time),
         None if refresh_time is None else to_microseconds(refresh_time),
         payment.refreshes,
+        payment.order_state,
+        payment.order_detail,
     )
 
 
@@ -126,6 +129,8 @@ def to_payment(row: Row) -> Payment:
         update_time=to_time(row[23]),
         next_refresh_time=None if refresh_time is None else to_time(refresh_time),
         refreshes=row[25],
+        order_state=_ORDER_STATES[row[26]],
+        order_detail=row[27],
     )
 
 
@@ -200,6 +205,8 @@ def store_update_row(update: StoreUpdate) -> tuple[Any, ...]:
         update.attempts,
         None if lease_time is None else to_microseconds(lease_time),
         None if attempt_time is None else to_microseconds(attempt_time),
+        update.notice,
+        update.reverts,
     )
 
 
@@ -216,6 +223,8 @@ def to_store_update(store: str, order_id: str, row: Row) -> StoreUpdate:
         attempts=row[4],
         lease_expire_time=None if lease_time is None else to_time(lease_time),
         next_attempt_time=None if attempt_time is None else to_time(attempt_time),
+        notice=row[7],
+        reverts=row[8],
     )
 
 

@@ -33,6 +33,8 @@ def _amount(name: str) -> Column[int]:
 # As the partial indexes say it, word for word: so that they are used.
 IN_FLIGHT_SQL: Final = "state IN ('UNKNOWN', 'PENDING', 'NEEDS_REVIEW')"
 OPEN_AUTHORIZATION_SQL: Final = "status IN ('AUTHORIZED', 'PARTIALLY_CAPTURED')"
+# Columns that hardly any change of a payment changes.
+UNUSUAL_ORDER_SQL: Final = "(store_update_reverts > 0 OR order_state <> 'PLACED')"
 
 metadata = MetaData()
 
@@ -75,6 +77,10 @@ payments = Table(
     Column("store_update_attempts", Integer, nullable=False, server_default=text("0")),
     _time("store_update_lease_expire_time", nullable=True),
     _time("store_update_next_attempt_time", nullable=True),
+    _text("order_state", server_default=text("'PLACED'")),
+    _text("order_detail", server_default=text("''")),
+    _text("store_update_notice", server_default=text("''")),
+    Column("store_update_reverts", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("store", "order_id", name="pk_payments"),
     Index("ix_payments_store_status_changed", "store", "status", "update_time"),
     Index(
@@ -96,6 +102,12 @@ payments = Table(
         "update_time",
         sqlite_where=text("anomaly <> ''"),
         postgresql_where=text("anomaly <> ''"),
+    ),
+    Index(
+        "ix_payments_unusual_order",
+        "update_time",
+        sqlite_where=text(UNUSUAL_ORDER_SQL),
+        postgresql_where=text(UNUSUAL_ORDER_SQL),
     ),
     Index(
         "ix_payments_expiring",

@@ -23,13 +23,6 @@ class Record(NamedTuple):
     lock_version: int = 0  #: The storage's own: what the payment's row must still say when a change is written.
 
 
-class KnownOrder(NamedTuple):
-    """What the record says of an order, as far as it tells whether to look again."""
-
-    status: PaymentStatus
-    ours: bool
-
-
 class PaymentFilter(NamedTuple):
     """Which payments to list; ``before`` is the (update_time, store, order_id) after which the page begins."""
 

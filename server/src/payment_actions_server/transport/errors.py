@@ -30,6 +30,9 @@ CODES: Final[Mapping[ErrorReason, grpc.StatusCode]] = {
     ErrorReason.GATEWAY_THROTTLED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     ErrorReason.GATEWAY_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     ErrorReason.PLATFORM_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    ErrorReason.ORDER_CANCELLED: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.ORDER_CHANGED: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.ORDER_TOTAL_INVALID: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
 # Which field of the request an INVALID_ARGUMENT of the engine is about; one found here names its own fields.

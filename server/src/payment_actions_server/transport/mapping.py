@@ -13,9 +13,10 @@ from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.domain.decision import Offer, Refusal
 from payment_actions_server.domain.errors import ErrorReason
 from payment_actions_server.domain.event import Event, EventType
-from payment_actions_server.domain.money import EXPONENTS
+from payment_actions_server.domain.money import EXPONENTS, NO_CURRENCY
 from payment_actions_server.domain.operation import Operation
-from payment_actions_server.domain.status import Action, CaptureMode, OperationState, PaymentStatus
+from payment_actions_server.domain.order import order_message
+from payment_actions_server.domain.status import Action, CaptureMode, OperationState, OrderState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
 from payment_actions_server.engine.view import DailyTotal, Overview, PaymentView, StoreState
 
@@ -34,6 +35,7 @@ ACTIONS: Final = _numbers(Action, pb.Action, "ACTION")
 CAPTURE_MODES: Final = _numbers(CaptureMode, pb.CaptureMode, "CAPTURE_MODE")
 OPERATION_STATES: Final = _numbers(OperationState, pb.OperationState, "OPERATION_STATE")
 STORE_UPDATE_STATES: Final = _numbers(StoreUpdateState, pb.StoreUpdateState, "STORE_UPDATE_STATE")
+ORDER_STATES: Final = _numbers(OrderState, pb.OrderState, "ORDER_STATE")
 EVENT_TYPES: Final = _numbers(EventType, pb.EventType, "EVENT_TYPE")
 REASONS: Final = _numbers(ErrorReason, error_reason_pb2.ErrorReason, "ERROR_REASON")
 
@@ -43,6 +45,7 @@ OPERATION_STATE_OF: Final[Mapping[int, OperationState]] = {number: word for word
 
 # Currency -> (minor units in a unit, nanos in a minor unit).
 _SCALES: Final = {code: (10**exponent, 10 ** (9 - exponent)) for code, exponent in EXPONENTS.items()}
+_SCALES[NO_CURRENCY] = (1, 10**9)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -120,6 +123,8 @@ def payment(view: PaymentView) -> Fields:
         "create_time": _timestamp(record.create_time),
         "update_time": _timestamp(record.update_time),
         "etag": record.etag,
+        "order_state": ORDER_STATES[record.order_state],
+        "order_state_message": order_message(record),
     }
 
 
@@ -131,6 +136,8 @@ def available(offer: Offer) -> Fields:
         "amount": _money(offer.amount_minor, offer.currency_code) if moves else None,
         "partial_amount_allowed": offer.partial,
         "effect": offer.effect,
+        "amount_max": None if offer.limit_minor is None else _money(offer.limit_minor, offer.currency_code),
+        "amount_max_reason": offer.limit_reason,
     }
 
 
@@ -150,6 +157,7 @@ def _store_update(update: StoreUpdate) -> Fields:
         "last_error": update.last_error,
         "attempts": update.attempts,
         "next_attempt_time": _timestamp(update.next_attempt_time),
+        "notice": update.notice,
     }
 
 

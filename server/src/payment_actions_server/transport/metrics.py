@@ -23,6 +23,7 @@ GAUGES: Final[Mapping[str, str]] = {
     "store_updates_pending": "Statuses that a store platform does not hold yet.",
     "store_updates_failing": "Of these, the ones that failed three times or more.",
     "anomalies": "Payments with a contradiction that waits for a human.",
+    "orders_disputed": "Payments whose shop keeps changing the status back, or whose order total is no amount.",
 }
 
 

@@ -36,7 +36,7 @@ def serve(context: typer.Context, config: _ConfigOption = _CONFIG) -> None:
 def check(
     context: typer.Context, config: Annotated[Path, typer.Argument(help="The configuration file.")] = _CONFIG
 ) -> None:
-    """Say what is wrong with a configuration and with the plugins it needs, without serving."""
+    """Say what is wrong with a configuration and with the installed plugins, without serving."""
     from payment_actions_server import app
 
     output = session_of(context).output
@@ -54,7 +54,7 @@ def check(
 
 
 def plugins(context: typer.Context) -> None:
-    """List the plugins that were found, what each brings, and what is wrong with it."""
+    """List the plugins that were found, what each brings, which review or observe, and what is wrong with it."""
     from payment_actions_server.plugins.loader import load_plugins
 
     output = session_of(context).output
@@ -136,6 +136,8 @@ def _plugin(info: Any) -> dict[str, Any]:
         "origin": info.origin,
         "storePlatforms": list(info.store_platforms),
         "gateways": list(info.gateways),
+        "reviews": info.reviews,
+        "observes": info.observes,
         "error": info.error,
     }
 

@@ -134,6 +134,12 @@ WRITTEN = (
             store_update_lease_expire_time = 1767603601000000, store_update_next_attempt_time = 1767603600000000
             WHERE order_id = '1'""",
     ),
+    Written(
+        "0006",
+        HEAD,
+        """UPDATE payments SET order_state = 'CANCELLED', order_detail = 'Cancelled',
+            store_update_notice = 'Do not press it', store_update_reverts = 1 WHERE order_id = '1'""",
+    ),
 )
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from payment_actions_server.domain.decision import Terms
+from payment_actions_server.domain.decision import Objection, Terms
 from payment_actions_server.domain.event import Event, EventType, chain_break
 from payment_actions_server.domain.operation import ActionRequest, Operation
+from payment_actions_server.domain.status import OrderCheck
 from payment_actions_server.engine import ActionResult, Engine, EnginePolicy, PaymentView, Store
 from payment_actions_server.plugins import (
     Action,
@@ -36,13 +37,13 @@ TOTAL = 12_990
 
 @dataclass
 class RecordingHooks:
-    """Hooks that remember events, and refuse what ``objection`` says."""
+    """Hooks that remember events, and object to what ``objection`` says."""
 
     events: list[Event] = field(default_factory=list)
-    objection: Callable[[ReviewRequest], tuple[str, str] | None] = lambda request: None
+    objection: Callable[[ReviewRequest], Objection | None] = lambda request: None
     reviewing = True
 
-    def review(self, request: ReviewRequest) -> tuple[str, str] | None:
+    def review(self, request: ReviewRequest) -> Objection | None:
         return self.objection(request)
 
     def event(self, event: Event) -> None:
@@ -60,6 +61,7 @@ class World:
     hooks: RecordingHooks
     terms: Terms
     policy: EnginePolicy
+    order_check: OrderCheck = OrderCheck.BEFORE_MONEY
     engine: Engine = None  # type: ignore[assignment]
     engines: list[Engine] = field(default_factory=list)
     more_stores: list[Store] = field(default_factory=list)  #: Beside the one; `replica` takes them up.
@@ -77,6 +79,7 @@ class World:
             gateway_adapter="fake",
             payment_methods=frozenset({METHOD}),
             terms=self.terms,
+            order_check=self.order_check,
         )
 
     def another_store(self, store_id: str) -> Store:
@@ -223,6 +226,7 @@ async def world(
     partial: bool = False,
     policy: EnginePolicy | None = None,
     capabilities: GatewayCapabilities | None = None,
+    order_check: OrderCheck = OrderCheck.BEFORE_MONEY,
     started: bool = True,
 ) -> AsyncIterator[World]:
     """Open a world. ``started=False``: without the engine's background work, for tests that want to be alone."""
@@ -236,6 +240,7 @@ async def world(
         hooks=RecordingHooks(),
         terms=Terms(capture_mode, partial_capture=partial, partial_refund=partial),
         policy=policy or EnginePolicy(discovery_seconds=0),
+        order_check=order_check,
     )
     here.engine = here.replica()
     if started:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, PlainValidator, SecretStr, TypeAdapter, ValidationError
 
-from payment_actions_server.domain.status import CaptureMode
+from payment_actions_server.domain.status import CaptureMode, OrderCheck
 from payment_actions_server.log import LEVELS, Level
 from payment_actions_server.plugins import NO_UNKNOWN_KEYS
 from payment_actions_server.transport.validation import RULES
@@ -170,6 +170,8 @@ class StoreConfig:
     capture_mode: CaptureMode
     partial_capture: _Flag = False
     partial_refund: _Flag = False
+    order_check: OrderCheck = OrderCheck.BEFORE_MONEY
+    required_plugins: tuple[_Text, ...] = ()
     platform: AdapterConfig
     gateway: AdapterConfig
 
@@ -209,8 +211,10 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "log_level": f"Give one of {', '.join(LEVELS)}",
     "payment_methods": "List the platform's names of the methods that are this gateway's, e.g. [\"Amazon Pay\"]",
     "capture_mode": f"Give one of {', '.join(CaptureMode)}",
+    "order_check": f"Give one of {', '.join(OrderCheck)}",
     "partial_capture": "Give true or false",
     "partial_refund": "Give true or false",
+    "required_plugins": 'List names of plugins, e.g. ["shop_policy"]; `payment-actions plugins` lists what was found',
     "platform": "Add the table with its adapter and settings",
     "gateway": "Add the table with its adapter and settings",
     "adapter": "Name the adapter; `payment-actions plugins` lists those that were found",

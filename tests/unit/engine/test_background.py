@@ -8,6 +8,7 @@ import pytest
 from support.virtual_time import in_virtual_time
 from support.world import world
 
+from payment_actions_server.domain.status import OrderCheck
 from payment_actions_server.engine import Backoff, totals
 from payment_actions_server.engine.background import Background
 from payment_actions_server.plugins import OperationState, PaymentStatus
@@ -173,7 +174,7 @@ async def test_storage_that_fails_again_and_again_is_not_hammered(tmp_path, monk
 
 @in_virtual_time
 async def test_storage_that_takes_no_store_update_is_not_hammered(tmp_path, monkeypatch):
-    async with world(tmp_path) as here:
+    async with world(tmp_path, order_check=OrderCheck.AS_LISTED) as here:
         here.authorized()
         await here.view()
         here.platform.faults.down = True

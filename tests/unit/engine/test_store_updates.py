@@ -10,6 +10,7 @@ from support.world import METHOD, world
 
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.operation import ActionRequest
+from payment_actions_server.domain.status import OrderCheck
 from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.engine import EnginePolicy, PaymentQuery
 from payment_actions_server.plugins import Action, PaymentStatus, StatusApplied
@@ -37,7 +38,7 @@ async def test_store_holds_the_status_and_its_word_is_shown(tmp_path):
 
 @in_virtual_time
 async def test_store_that_is_down_is_told_of_once_and_written_to_later(tmp_path):
-    async with world(tmp_path) as here:
+    async with world(tmp_path, order_check=OrderCheck.AS_LISTED) as here:
         here.authorized()
         await here.view()
         here.platform.faults.down = True
@@ -72,7 +73,7 @@ async def test_delay_is_told_of_even_if_the_first_try_died(tmp_path):
 
 @in_virtual_time
 async def test_tries_are_spaced_further_and_further(tmp_path):
-    async with world(tmp_path) as here:
+    async with world(tmp_path, order_check=OrderCheck.AS_LISTED) as here:
         here.authorized()
         await here.view()
         here.platform.faults.down = True
@@ -83,7 +84,7 @@ async def test_tries_are_spaced_further_and_further(tmp_path):
 
 @in_virtual_time
 async def test_store_that_stays_down_needs_attention(tmp_path):
-    async with world(tmp_path) as here:
+    async with world(tmp_path, order_check=OrderCheck.AS_LISTED) as here:
         here.authorized()
         await here.view()
         attention = PaymentQuery(needing_attention=True)
@@ -99,7 +100,7 @@ async def test_store_that_stays_down_needs_attention(tmp_path):
 
 @in_virtual_time
 async def test_only_the_newest_status_is_written_when_the_store_is_back(tmp_path):
-    async with world(tmp_path) as here:
+    async with world(tmp_path, order_check=OrderCheck.AS_LISTED) as here:
         here.authorized()
         await here.view()
         here.platform.faults.down = True
@@ -262,9 +263,10 @@ async def test_pending_payment_leaves_the_order_to_the_checkout(tmp_path):
 async def test_order_that_is_gone_is_tried_at_long_intervals_and_shown(tmp_path):
     async with world(tmp_path, policy=EnginePolicy(discovery_seconds=0, poll_seconds=30)) as here:
         here.authorized()
-        await here.view()
-        here.platform.remove("1")
         await here.capture()
+        await asyncio.sleep(60)
+        here.platform.remove("1")
+        await here.refund()
         await asyncio.sleep(7_200)
         update = (await here.view()).store_update
         assert "OrderMissing" in update.last_error

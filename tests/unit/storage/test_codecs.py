@@ -12,7 +12,7 @@ from payment_actions_server.domain.event import Event, EventType
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.snapshot import GatewayReference
-from payment_actions_server.domain.status import Action, OperationState, PaymentStatus
+from payment_actions_server.domain.status import Action, OperationState, OrderState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
 from payment_actions_server.storage.rows import (
     event_row,
@@ -43,10 +43,11 @@ BY_TYPE = {
     PaymentStatus: st.sampled_from(PaymentStatus),
     PaymentStatus | None: st.none() | st.sampled_from(PaymentStatus),
     OperationState: st.sampled_from(OperationState),
+    OrderState: st.sampled_from(OrderState),
     StoreUpdateState: st.sampled_from(StoreUpdateState),
     EventType: st.sampled_from(EventType),
 }
-COUNTERS = {"refreshes", "attempts", "checks"}
+COUNTERS = {"refreshes", "attempts", "checks", "reverts"}
 
 
 def any_of(kind, **fixed):

@@ -21,6 +21,7 @@ PARTIAL = {
     "ix_payments_expiring": ["status", "AUTHORIZED", "PARTIALLY_CAPTURED"],
     "ix_operations_due": ["next_check_time", "IS NOT NULL"],
     "ix_payments_store_update_due": ["store_update_next_attempt_time", "IS NOT NULL"],
+    "ix_payments_unusual_order": ["store_update_reverts", "> 0", "order_state", "PLACED"],
 }
 
 

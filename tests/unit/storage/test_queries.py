@@ -22,7 +22,7 @@ from support.records import (
 
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.domain.snapshot import GatewayReference
-from payment_actions_server.domain.status import OperationState, PaymentStatus
+from payment_actions_server.domain.status import OperationState, OrderState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.storage import DayRow, PaymentFilter, names_of
 
@@ -378,7 +378,26 @@ async def test_counts_are_of_what_is_open(storage):
         "store_updates_pending": 2,
         "store_updates_failing": 1,
         "anomalies": 2,
+        "orders_disputed": 0,
     }
+
+
+@pytest.mark.parametrize("unusual", ["disputed", "total"])
+async def test_what_the_shop_wants_a_human_for_is_counted_and_needs_attention(storage, unusual):
+    await see(storage, "1")
+    key = PaymentKey("shop", "2")
+    invalid = {"order_state": OrderState.TOTAL_INVALID} if unusual == "total" else {}
+    disputed = {"state": StoreUpdateState.DISPUTED, "reverts": 4} if unusual == "disputed" else {}
+
+    def body(work):
+        seeing("2", **invalid)(work)
+        work.put_store_update(in_sync(key, **disputed))
+
+    await storage.change(key, body)
+    assert (await storage.counts(NOW))["orders_disputed"] == 1
+    assert (await storage.waiting(["shop"], NOW)).needing_attention == 1
+    found = await storage.list_records(EVERYTHING._replace(needing_attention=True))
+    assert [record.payment.order_id for record in found] == ["2"]
 
 
 # -- what a search finds, and what waits ------------------------------------------------------------------------------

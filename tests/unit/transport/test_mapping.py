@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.domain.money import EXPONENTS
-from payment_actions_server.domain.status import OperationState
+from payment_actions_server.domain.status import OperationState, OrderState
 from payment_actions_server.transport import mapping
 
 
@@ -74,6 +74,6 @@ def test_an_order_of_another_method_names_no_gateway():
 
 
 def test_every_field_of_a_payment_is_filled_from_somewhere():
-    full = replace(PAYMENT, reason_code="r", anomaly="a", next_refresh_time=NOON)
+    full = replace(PAYMENT, reason_code="r", anomaly="a", next_refresh_time=NOON, order_state=OrderState.CANCELLED)
     payment = pb.Payment(**mapping.payment(view(full, replace(OPERATION, state=OperationState.UNKNOWN))))
     assert {field.name for field, _ in payment.ListFields()} == set(pb.Payment.DESCRIPTOR.fields_by_name)

@@ -5,7 +5,7 @@ from typing import Final
 
 # ISO 4217, list one: the codes in use, by the digits of their minor unit.
 _CODES_BY_DIGITS: Final = {
-    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF XXX",
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
     2: """
     AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP
     CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR
@@ -18,10 +18,10 @@ _CODES_BY_DIGITS: Final = {
 }
 
 NO_CURRENCY: Final = "XXX"
-"""ISO 4217's word for no currency: stands for a code that ISO 4217 lacks."""
+"""ISO 4217's word for no currency. A payment has it whose order is in none; its amounts are 0."""
 
 EXPONENTS: Final = {code: digits for digits, codes in _CODES_BY_DIGITS.items() for code in codes.split()}
-"""Currency code -> digits after the decimal point."""
+"""Currency code -> digits after the decimal point. Amounts are in one of these."""
 
 # Far above any order, far below what a 64-bit column holds; a larger number is a mistake, not a price.
 AMOUNT_MINOR_MAX: Final = 10**15
@@ -70,7 +70,7 @@ def to_decimal(amount_minor: int, currency_code: str) -> Decimal:
 
 def format_amount(amount_minor: int, currency_code: str) -> str:
     """Return an amount for people and messages: ``12990, "USD"`` -> ``"129.90 USD"``."""
-    digits = exponent(currency_code)
+    digits = 0 if currency_code == NO_CURRENCY else exponent(currency_code)
     if not digits:
         return f"{amount_minor} {currency_code}"
     units, rest = divmod(abs(amount_minor), 10**digits)

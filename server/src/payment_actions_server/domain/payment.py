@@ -92,6 +92,11 @@ class Payment(Struct, frozen=True, kw_only=True, gc=False):
         return self.authorized_minor, self.captured_minor, self.refunded_minor
 
     @property
+    def collectable(self) -> bool:
+        """Tell whether money may still be collected, now or once the authorization's result is known."""
+        return self.ours and (self.status is PaymentStatus.PENDING or Action.CAPTURE in offered(self.status))
+
+    @property
     def refund_unconfirmed(self) -> bool:
         """Tell whether all that is known to be collected is returned, and whether that is all is not known.
 

@@ -33,6 +33,13 @@ class CaptureMode(StrEnum):
     IMMEDIATE_CAPTURE = "immediate_capture"  #: The checkout does both; staff never captures.
 
 
+class OrderCheck(StrEnum):
+    """When the shop is asked again what became of an order."""
+
+    BEFORE_MONEY = "before_money"  #: Before each capture and refund, besides the lists of changed orders.
+    AS_LISTED = "as_listed"  #: Only as the lists of changed orders tell: some minutes may lie between.
+
+
 class OrderState(StrEnum):
     """What became of the order in the store platform, as far as it bears on collecting money for it."""
 

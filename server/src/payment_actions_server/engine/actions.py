@@ -5,18 +5,21 @@ from datetime import timedelta
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
-from payment_actions_server.domain.decision import Offer, refresh_of, resolve_amount
-from payment_actions_server.domain.errors import ActionNotAvailable, EtagMismatch, PaymentActionsError
+from payment_actions_server.domain.decision import Offer, refresh_of
+from payment_actions_server.domain.errors import EtagMismatch, OrderChanged, PaymentActionsError
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import ActionRequest, Operation, reference_of
 from payment_actions_server.domain.payment import Payment, PaymentKey
-from payment_actions_server.domain.status import Action, OperationState
+from payment_actions_server.domain.status import Action, OperationState, OrderCheck
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
+from payment_actions_server.engine.order_guard import READS_MAX, OrderGuard
+from payment_actions_server.engine.orders import OrderTerms, terms_of
 from payment_actions_server.engine.sight import Sight, unavailable
+from payment_actions_server.engine.store import Store
 from payment_actions_server.engine.store_updates import Claimed, StoreUpdates
 from payment_actions_server.engine.view import ActionResult
 from payment_actions_server.plugins import NotExecuted
@@ -29,10 +32,6 @@ class _Started(NamedTuple):
     new: bool  #: False: the request is known and this is its answer.
 
 
-class _Unseen(Exception):
-    """The order has no record here yet."""
-
-
 class Actions:
     """Captures, voids and refunds, each exactly once."""
 
@@ -42,6 +41,7 @@ class Actions:
         ledger: Ledger,
         attempts: Attempts,
         sight: Sight,
+        guard: OrderGuard,
         store_updates: StoreUpdates,
         background: Background,
     ) -> None:
@@ -49,6 +49,7 @@ class Actions:
         self._ledger = ledger
         self._attempts = attempts
         self._sight = sight
+        self._guard = guard
         self._store_updates = store_updates
         self._background = background
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -63,6 +64,8 @@ class Actions:
         :raises RequestIdReused: the id is known, with other parameters.
         :raises EtagMismatch, ActionNotAvailable, OperationInFlight, NotOurPaymentMethod, PartialAmountNotSupported,
             AmountOutOfRange, CurrencyMismatch: nothing was started.
+        :raises OrderCancelled, OrderChanged, OrderTotalInvalid, PlatformUnavailable: the order bars it, or could not be
+            read; nothing was started.
         :raises GatewayUnavailable, GatewayThrottled: nothing happened; the operation, if one was started, is FAILED.
         """
         assert request.action is not Action.REFRESH
@@ -85,14 +88,42 @@ class Actions:
         # Whoever repeats a request while its first run is under way here gets its turn when that has its answer.
         turn = self._turns.setdefault((request.store, request.request_id), asyncio.Lock())
         async with turn:
-            try:
-                started = await self._started(request)
-            except _Unseen:
-                await self._sight.see(PaymentKey(request.store, request.order_id))
-                started = await self._started(request)
+            started = await self._begun(request)
             if started.new:
                 return await self._carry_through(started)
             return await self.result_of(started.operation)
+
+    async def _begun(self, request: ActionRequest) -> _Started:
+        """Commit the intent, once the order is known and read again; or find the operation of a repeated request."""
+        key, store = PaymentKey(request.store, request.order_id), self._context.stores.get(request.store)
+        known = await self._context.storage.record(key, request_id=request.request_id)
+        if known.asked is None and known.payment is None:
+            await self._sight.see(key)
+        checked = request.action is not Action.VOID and known.asked is None
+        if store is None or not checked or store.order_check is OrderCheck.AS_LISTED:
+            started = await self._started(request, None)
+            assert started is not None
+            return started
+        try:
+            return await self._begun_checked(store, request)
+        except PaymentActionsError:
+            # Another replica may have begun this very request since: then its operation is the answer.
+            known = await self._context.storage.record(key, request_id=request.request_id)
+            if known.asked is None:
+                raise
+            return _Started(known.asked.answer_to(request), known.payment, new=False)
+
+    async def _begun_checked(self, store: Store, request: ActionRequest) -> _Started:
+        """Commit the intent while the record says of the order what the shop says."""
+        for _ in range(READS_MAX):
+            terms = await self._guard.confirm(store, request, self._checked)
+            started = await self._started(request, terms)
+            if started is not None:
+                return started
+        raise OrderChanged(
+            f"Order {request.order_id} changes faster than it can be read. Nothing was started; try again later.",
+            order_id=request.order_id,
+        )
 
     async def result_of(self, operation: Operation) -> ActionResult:
         """Return an operation and its payment as they are now."""
@@ -103,22 +134,30 @@ class Actions:
 
     # -- 1. Intent --------------------------------------------------------------------------------------------------
 
-    async def _started(self, request: ActionRequest) -> _Started:
+    async def _started(self, request: ActionRequest, terms: OrderTerms | None) -> _Started | None:
+        """Commit the intent.
+
+        :param terms: what the record must say of the order; None: anything.
+        :return: None where the record says something else of the order by now.
+        """
         operation_id = self._context.new_id()  # Here, so that a second run of the transaction knows the first one's.
         return await self._context.storage.change(
             PaymentKey(request.store, request.order_id),
-            lambda work: self._start(work, request, operation_id),
+            lambda work: self._start(work, request, operation_id, terms),
             request_id=request.request_id,
         )
 
-    def _start(self, work: PaymentWork, request: ActionRequest, operation_id: str) -> _Started:
+    def _start(
+        self, work: PaymentWork, request: ActionRequest, operation_id: str, terms: OrderTerms | None
+    ) -> _Started | None:
         payment, known = work.payment, work.asked
         if known is not None:
             # Ours if a first run of this very transaction made it, and nobody has taken it over since.
             return _Started(known.answer_to(request), payment, new=known.lease_id == operation_id)
         self._context.store(request.store)
-        if payment is None:
-            raise _Unseen
+        assert payment is not None, "only what was seen is acted on"
+        if terms is not None and terms_of(payment) != terms:
+            return None
         offer = self._checked(payment, work.operation, request)
         operation = self._intent(payment, request, offer, operation_id)
         work.add_operation(operation)
@@ -142,18 +181,7 @@ class Actions:
                 current_etag=payment.etag,
                 order_id=payment.order_id,
             )
-        whole = self._context.offer(payment, in_flight, request.action, request.actor)
-        offer = whole._replace(amount_minor=resolve_amount(whole, request.amount_minor, request.currency_code))
-        if offer.amount_minor != whole.amount_minor:
-            self._review_part(payment, offer, request.actor)
-        return offer
-
-    def _review_part(self, payment: Payment, offer: Offer, actor: str) -> None:
-        """Ask the policies about the amount that is really to move: what was offered, and reviewed, is the whole."""
-        objection = self._context.review(payment, offer, actor)
-        if objection is not None:
-            policy, why = objection
-            raise ActionNotAvailable(why, action=offer.action.value, policy=policy)
+        return self._context.offer(payment, in_flight, request)
 
     def _intent(self, payment: Payment, request: ActionRequest, offer: Offer, operation_id: str) -> Operation:
         now = self._context.clock.now()

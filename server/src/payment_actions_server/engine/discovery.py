@@ -8,9 +8,10 @@ from typing import Final
 import structlog
 
 from payment_actions_server.domain.payment import PaymentKey
-from payment_actions_server.domain.status import PaymentStatus
+from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.domain.text import in_words
 from payment_actions_server.engine.context import Context
+from payment_actions_server.engine.orders import as_ordered
 from payment_actions_server.engine.refresh import SCHEDULE, Refresh
 from payment_actions_server.engine.sight import Sight
 from payment_actions_server.engine.store import Store
@@ -107,7 +108,23 @@ class Discovery:
     async def _worth_a_look(self, store: Store, orders: Sequence[PlatformOrder]) -> list[PlatformOrder]:
         ids = [order.order_id for order in orders]
         known = await self._context.storage.known_orders(store.store_id, ids)
-        return [order for order in orders if _may_bring_news(store, order, known.get(order.order_id))]
+        return [order for order in orders if self._may_bring_news(store, order, known.get(order.order_id))]
+
+    def _may_bring_news(self, store: Store, order: PlatformOrder, known: Record | None) -> bool:
+        """Tell whether a listed order says anything that its record does not."""
+        if known is None or known.payment is None or known.store_update is None:
+            return True
+        payment = known.payment
+        if not (order.method_code or order.method_name):
+            return False  # The platform could list the order, and not tell its payment.
+        if as_ordered(store, payment, order) != payment:
+            return True
+        if order.refunded_minor > payment.refunded_minor and payment.next_refresh_time is None:
+            return payment.refreshes < self._context.policy.refund_looks_max
+        update, agrees = known.store_update, order.status is payment.status
+        if update.state is StoreUpdateState.DISPUTED:
+            return agrees
+        return not agrees and order.platform_status != update.platform_status
 
     async def _try_again(self, store: Store, walk: Walk, order_ids: Sequence[str]) -> None:
         for order_id in order_ids[: PAGE_SIZE * PAGES_MAX]:
@@ -133,12 +150,3 @@ class Discovery:
             log.warning("discovered order could not be read", store=key.store, order_id=order_id, error=in_words(error))
             return False
         return True
-
-
-def _may_bring_news(store: Store, order: PlatformOrder, known: Record | None) -> bool:
-    """An order that is new here; one that is paid by our method now; one whose result we wait for and the store has."""
-    if known is None or known.payment is None:
-        return True
-    if not known.payment.ours and store.takes(order.method_code, order.method_name):
-        return True
-    return known.payment.status is PaymentStatus.PENDING and order.status is not PaymentStatus.PENDING

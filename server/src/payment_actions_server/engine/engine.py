@@ -31,6 +31,8 @@ from payment_actions_server.engine.context import Context, Hooks
 from payment_actions_server.engine.discovery import Discovery
 from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.notifications import Notifications
+from payment_actions_server.engine.order_guard import OrderGuard
+from payment_actions_server.engine.orders import Orders
 from payment_actions_server.engine.overview import DAYS_DEFAULT, OVERDUE_SECONDS, Overviews
 from payment_actions_server.engine.policy import EnginePolicy
 from payment_actions_server.engine.recovery import Recovery
@@ -75,12 +77,13 @@ class Engine:
         context, background = self._context, Background()
         self._background = background
         self._ledger = ledger = Ledger(context)
-        attempts = Attempts(context, ledger)
-        self._sight = Sight(context, ledger, attempts, background)
+        attempts, orders = Attempts(context, ledger), Orders(context, ledger)
+        self._sight = Sight(context, ledger, attempts, orders, background)
         self._recovery = Recovery(context, ledger, attempts)
         self._store_updates = StoreUpdates(context, ledger)
-        self._actions = Actions(context, ledger, attempts, self._sight, self._store_updates, background)
-        self._refresh = Refresh(context, ledger, attempts, self._sight, self._recovery, background)
+        guard = OrderGuard(context, attempts, orders)
+        self._actions = Actions(context, ledger, attempts, self._sight, guard, self._store_updates, background)
+        self._refresh = Refresh(context, ledger, attempts, self._sight, orders, self._recovery, background)
         self._notifications = Notifications(context, ledger, self._sight, self._refresh, background)
         self._discovery = Discovery(context, self._sight, self._refresh)
         self._watch = Watch(context)
@@ -174,7 +177,7 @@ class Engine:
     async def refresh(self, store: str, order_id: str, actor: str = "anonymous") -> tuple[PaymentView, list[Event]]:
         """Ask the gateway what is true; return the payment and the events that the look appended."""
         self._context.store(store)
-        events = await self._refresh.refresh(PaymentKey(store, order_id), Cause(actor=actor, details={}))
+        events = await self._refresh.refresh(PaymentKey(store, order_id), Cause(actor=actor, details={}, asked=True))
         return await self.get_payment(store, order_id), events
 
     async def get_operation(self, store: str, operation_id: str) -> Operation:

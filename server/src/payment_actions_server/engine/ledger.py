@@ -13,7 +13,7 @@ from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import Operation, Outcome
 from payment_actions_server.domain.payment import Payment, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
-from payment_actions_server.domain.status import OperationState, PaymentStatus
+from payment_actions_server.domain.status import OperationState, OrderState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.domain.text import keepable
 from payment_actions_server.engine.context import Context
@@ -31,6 +31,7 @@ class Cause:
     details: Mapping[str, str]
     unless_new: str = ""
     """What a notification's event says if the look shows nothing new; empty: no notification made us look."""
+    asked: bool = False  #: Whether staff asked for the look.
 
 
 class Ledger:
@@ -75,6 +76,8 @@ class Ledger:
         :param looked: the payment before the look that brings the change, if one does; see `next_look`.
         """
         now, details = self._context.clock.now(), cause.details
+        if not payment.collectable and payment.order_state is not OrderState.PLACED:
+            payment = replace(payment, order_state=OrderState.PLACED, order_detail="")  # It bars nothing any more.
         breach = payment.breach(work.known())
         known = work.known()
         if breach:
@@ -112,8 +115,11 @@ class Ledger:
             self.tell_store(work, changed)
         return changed
 
-    def tell_store(self, work: PaymentWork, payment: Payment) -> None:
-        """Make the payment's status the one that the store platform shall hold."""
+    def tell_store(self, work: PaymentWork, payment: Payment, *, reverts: int = 0) -> None:
+        """Make the payment's status the one that the store platform shall hold.
+
+        :param reverts: how often the store has changed this very status back.
+        """
         if payment.status is PaymentStatus.PENDING or not payment.ours:
             return  # Until the result is known the checkout is the order's master.
         known = work.known_store_update()
@@ -122,10 +128,42 @@ class Ledger:
             state=StoreUpdateState.PENDING,
             generation=known.generation + 1,
             attempts=0,
+            reverts=reverts,
             # `last_error` stays: a write that failed may still be carried out, after this one; see `StoreUpdates`.
             next_attempt_time=self._context.clock.now(),
         )
         work.put_store_update(update)
+
+    def answer_store(self, work: PaymentWork, payment: Payment, was: str, cause: Cause) -> None:
+        """Have the payment's status written again, which the store changed by itself; after some times, no more.
+
+        :param was: the store's status before, in its own word.
+        """
+        known, most = work.known_store_update(), self._context.policy.store_reverts_max
+        held, reverts = known.platform_status, known.reverts + 1
+        message = f"The store held {was!r} and now holds {held!r}, although the payment is {payment.status}."
+        if reverts <= most:
+            self.tell_store(work, payment, reverts=reverts)
+            message += f" The payment's status is to be written again ({reverts} of {most})."
+        else:
+            message += (
+                f" It has changed its status back {reverts} times, and nothing more is written. End that in the store,"
+                " then refresh the payment."
+            )
+            disputed = replace(
+                known, state=StoreUpdateState.DISPUTED, reverts=reverts, next_attempt_time=None, last_error=message
+            )
+            work.put_store_update(disputed)
+            log.error("store disputes the status", store=payment.store, order_id=payment.order_id, problem=message)
+        details = {**cause.details, "platform_status": held, "platform_status_before": was}
+        self.change(
+            work,
+            payment,
+            EventType.STORE_STATUS_CHANGED,
+            before=payment.status,
+            cause=dataclasses.replace(cause, details=details),
+            message=message,
+        )
 
     def follow(
         self,

@@ -41,6 +41,9 @@ class EnginePolicy:
     expiry_margin_seconds: float = 60.0  #: How long after an authorization's end to look what became of it.
     platform_call_seconds_max: float = PLATFORM_CALL_SECONDS_MAX
     """How long a call to a store may take: less than a lease, or a write that is only slow would be done twice."""
+    refund_looks_max: int = 10  #: How often the gateway is asked by schedule about a refund that only the store shows.
+    store_reverts_max: int = 3
+    """How often a status is written again that the store changed by itself; then an operator must end that."""
     store_doubt_seconds: float = 300.0  #: How long the store may still carry out a write whose answer never came.
     poll_seconds: float = 1.0  #: How often the background looks for work that is due.
     batch_max: int = 32  #: How much due work one look takes.

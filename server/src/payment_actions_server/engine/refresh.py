@@ -5,22 +5,22 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
-from msgspec.structs import replace
 
 from payment_actions_server.domain.errors import OrderNotFound, PaymentActionsError, PlatformUnavailable
 from payment_actions_server.domain.event import INCIDENTAL, Event, EventType
 from payment_actions_server.domain.payment import Payment, PaymentKey
-from payment_actions_server.domain.status import PaymentStatus
+from payment_actions_server.domain.store_update import StoreUpdate, StoreUpdateState
 from payment_actions_server.domain.text import in_words
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause, Ledger
+from payment_actions_server.engine.orders import Orders
 from payment_actions_server.engine.recovery import Recovery
 from payment_actions_server.engine.sight import Sight, unavailable
 from payment_actions_server.engine.store import Store
 from payment_actions_server.plugins import PlatformOrder
-from payment_actions_server.storage import PaymentWork, names_of
+from payment_actions_server.storage import PaymentWork
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +34,13 @@ class Look(NamedTuple):
     cause: Cause  #: Of those who share a look, the first one's.
 
 
+class Reading(NamedTuple):
+    """What the shop said of an order."""
+
+    order: PlatformOrder | None  #: None where the shop has it no more, or could not be asked.
+    read: bool  #: Whether the shop could be asked.
+
+
 class Refresh:
     """Looks at payments; concurrent looks at one payment are one."""
 
@@ -43,6 +50,7 @@ class Refresh:
         ledger: Ledger,
         attempts: Attempts,
         sight: Sight,
+        orders: Orders,
         recovery: Recovery,
         background: Background,
     ) -> None:
@@ -50,6 +58,7 @@ class Refresh:
         self._ledger = ledger
         self._attempts = attempts
         self._sight = sight
+        self._orders = orders
         self._recovery = recovery
         self._background = background
         self._looking: dict[PaymentKey, asyncio.Task[Look]] = {}
@@ -130,15 +139,20 @@ class Refresh:
         found = await self._context.storage.record(key)
         before = found.payment
         assert before is not None, "only what was seen is looked at"
-        payment = await self._follow_order(store, before, cause)
+        reading = await self._read_order(store, before)
+        payment = await self._follow_order(store, before, reading, cause)
         if payment.ours:
             if found.operation is not None:  # One that began since has somebody who works on it.
                 await self._recovery.look_after(key, cause)
                 payment = await self._payment(key)
             payment = await self._follow_gateway(store, payment, cause)
+        if found.store_update is not None:
+            await self._follow_status(reading, found.store_update, key, cause)
         events = await self._news(payment, before)
         if all(event.type is EventType.ORDER_CHANGED for event in events):  # Of the payment itself, no news.
-            await self._context.storage.change(key, lambda work: self._end_without_news(work, before, events, cause))
+            await self._context.storage.change(
+                key, lambda work: self._end_without_news(work, before, events, cause, reading)
+            )
         return Look(events, cause)
 
     async def _news(self, payment: Payment, before: Payment) -> list[Event]:
@@ -147,8 +161,15 @@ class Refresh:
         since = await self._context.storage.list_events(payment.key, before.version, 100)
         return [event for event in since if event.type not in INCIDENTAL]  # A write to the store is no news of this.
 
-    def _end_without_news(self, work: PaymentWork, before: Payment, events: list[Event], cause: Cause) -> None:
-        self._ledger.plan_next_look(work, before)
+    def _end_without_news(
+        self, work: PaymentWork, before: Payment, events: list[Event], cause: Cause, reading: Reading
+    ) -> None:
+        payment, order = work.known(), reading.order
+        unknown_refund = payment.ours and order is not None and order.refunded_minor > payment.refunded_minor
+        if unknown_refund and payment.refreshes < self._context.policy.refund_looks_max:
+            self._ledger.plan_look_again(work)  # The gateway may know of the shop's refund a little later.
+        else:
+            self._ledger.plan_next_look(work, before)
         if cause.unless_new and not events:
             self._ledger.note_nothing_new(work, cause)
 
@@ -172,76 +193,45 @@ class Refresh:
 
     # -- the order itself may change too ----------------------------------------------------------------------------
 
-    async def _follow_order(self, store: Store, payment: Payment, cause: Cause) -> Payment:
+    async def _read_order(self, store: Store, payment: Payment) -> Reading:
+        """Read the order.
+
+        The gateway is the authority over money: a shop that is down does not keep us from looking there.
+
+        :raises OrderNotFound, PlatformUnavailable: of a payment that is not ours, only the shop could tell.
+        """
         try:
-            order = await self._sight.read_order(store, payment.order_id)
-        except (OrderNotFound, PlatformUnavailable) as error:
+            order = await self._orders.read(store, payment.order_id)
+        except OrderNotFound as error:
             if not payment.ours:
                 raise
-            # The gateway is the authority over money: a shop that is down does not keep us from looking there.
             _log_order_unread(payment, error)
+            return Reading(None, read=True)
+        except PlatformUnavailable as error:
+            if not payment.ours:
+                raise
+            _log_order_unread(payment, error)
+            return Reading(None, read=False)
+        return Reading(order, read=True)
+
+    async def _follow_order(self, store: Store, payment: Payment, reading: Reading, cause: Cause) -> Payment:
+        if not reading.read:
             return await self._payment(payment.key)  # As it is now, for the gateway's answer is held against it.
         return await self._context.storage.change(
-            payment.key, lambda work: self._change_order(work, store, payment, order, cause)
+            payment.key, lambda work: self._orders.follow(work, store, reading.order, cause, payment)
         )
 
-    def _change_order(
-        self, work: PaymentWork, store: Store, looked: Payment, order: PlatformOrder, cause: Cause
-    ) -> Payment:
-        payment = work.known()
-        changed = _as_ordered(store, payment, order)
-        if work.operation is not None:
-            # Each attempt at an operation is to name the same payment at the gateway, also once the shop adds another.
-            changed = replace(changed, references=payment.references)
-        if changed != payment:
-            work.index_references(names_of(changed.order_id, changed.order_number))
-            message = "The store changed the order"
-            payment = self._ledger.change(
-                work,
-                changed,
-                EventType.ORDER_CHANGED,
-                before=payment.status,
-                cause=cause,
-                message=message,
-                looked=None if changed.ours else looked,  # With ours, the gateway is still to be looked at.
-            )
-        self._note_platform_status(work, payment, order)
-        return payment
-
-    def _note_platform_status(self, work: PaymentWork, payment: Payment, order: PlatformOrder) -> None:
-        known = work.known_store_update()
-        if known.platform_status != order.platform_status:
-            work.put_store_update(replace(known, platform_status=order.platform_status))
-            if order.status is not payment.status and not payment.anomaly:
-                self._ledger.tell_store(work, payment)
-
-
-def _as_ordered(store: Store, payment: Payment, order: PlatformOrder) -> Payment:
-    """Return the payment as the order now says it, as far as the store is the authority over it."""
-    moved = payment.ours and payment.status is not PaymentStatus.PENDING
-    other_currency = moved and order.currency_code != payment.currency_code
-    changed = replace(
-        payment,
-        order_number=order.order_number,
-        # In the payment's currency an order that was changed to another costs nothing: it cannot be captured.
-        order_total_minor=0 if other_currency else order.total_minor or 0,
-        references=tuple(dict.fromkeys(payment.references + order.references)),
-    )
-    if moved:
-        return changed  # Money was moved through the gateway: another method now does not undo that.
-    ours = store.takes(order.method_code, order.method_name)
-    changed = replace(
-        changed,
-        method_code=order.method_code,
-        method_name=order.method_name,
-        ours=ours,
-        currency_code=order.currency_code,
-    )
-    if not ours:
-        return replace(changed, gateway="", status=order.status)
-    if payment.ours:
-        return changed
-    return replace(changed, gateway=store.gateway_adapter, status=PaymentStatus.PENDING)
+    async def _follow_status(self, reading: Reading, told: StoreUpdate, key: PaymentKey, cause: Cause) -> None:
+        """Take note of the status that the shop holds, now that the gateway has said what is true."""
+        order = reading.order
+        if order is None:
+            return
+        if order.platform_status == told.platform_status and told.state is not StoreUpdateState.DISPUTED:
+            return
+        await self._context.storage.change(
+            key, lambda work: self._orders.follow_status(work, order, told, cause, asked=cause.asked)
+        )
+        self._context.wake_store_updates(key.store)
 
 
 def _log_order_unread(payment: Payment, error: PaymentActionsError) -> None:

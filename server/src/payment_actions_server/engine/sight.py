@@ -6,15 +6,10 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from msgspec.structs import replace
 
-from payment_actions_server.domain.errors import (
-    GatewayThrottled,
-    GatewayUnavailable,
-    OrderNotFound,
-    PaymentActionsError,
-    PlatformUnavailable,
-)
+from payment_actions_server.domain.errors import GatewayThrottled, GatewayUnavailable, PaymentActionsError
 from payment_actions_server.domain.event import EventType
-from payment_actions_server.domain.money import format_amount
+from payment_actions_server.domain.money import EXPONENTS, NO_CURRENCY, format_amount
+from payment_actions_server.domain.order import order_message
 from payment_actions_server.domain.payment import Payment, PaymentKey, Verdict
 from payment_actions_server.domain.snapshot import Snapshot
 from payment_actions_server.domain.status import PaymentStatus
@@ -24,9 +19,10 @@ from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Ledger
+from payment_actions_server.engine.orders import Orders, known_currency, order_state
 from payment_actions_server.engine.store import Store
-from payment_actions_server.plugins import NotExecuted, OrderMissing, PlatformOrder, Throttled
-from payment_actions_server.plugins.answers import pause_seconds_of, sound
+from payment_actions_server.plugins import NotExecuted, PlatformOrder, Throttled
+from payment_actions_server.plugins.answers import pause_seconds_of
 from payment_actions_server.storage import PaymentWork, Record, names_of
 
 log = structlog.get_logger(__name__)
@@ -35,8 +31,11 @@ log = structlog.get_logger(__name__)
 class Sight:
     """Makes sure that an order is known here."""
 
-    def __init__(self, context: Context, ledger: Ledger, attempts: Attempts, background: Background) -> None:
+    def __init__(
+        self, context: Context, ledger: Ledger, attempts: Attempts, orders: Orders, background: Background
+    ) -> None:
         self._context = context
+        self._orders = orders
         self._ledger = ledger
         self._attempts = attempts
         self._background = background
@@ -60,43 +59,14 @@ class Sight:
             task.add_done_callback(lambda _: self._seeing.pop(key, None))
         return await asyncio.shield(task)
 
-    async def read_order(self, store: Store, order_id: str) -> PlatformOrder:
-        """Return the order as the platform tells it.
-
-        :raises OrderNotFound, PlatformUnavailable: it has none of that id, or could not be asked.
-        """
-        try:
-            async with asyncio.timeout(self._context.policy.platform_call_seconds_max):
-                order = sound(PlatformOrder, await store.platform.read_order(order_id))
-        except OrderMissing:
-            raise OrderNotFound(
-                f"Store {store.store_id} has no order {order_id!r}. Check the id: it is the platform's own, not the"
-                " order's public number.",
-                store=store.store_id,
-                order_id=order_id,
-            ) from None
-        except Exception as error:
-            log.warning("platform could not be read", store=store.store_id, order_id=order_id, error=in_words(error))
-            raise PlatformUnavailable(
-                f"Store {store.store_id} could not be asked for order {order_id}. Nothing was done; try again later.",
-                store=store.store_id,
-                order_id=order_id,
-            ) from error
-        if order.order_id != order_id:  # A second record of it would let a second operation run beside the first.
-            raise OrderNotFound(
-                f"Store {store.store_id} knows order {order_id!r} as {order.order_id!r}. Ask for it by that id.",
-                store=store.store_id,
-                order_id=order_id,
-                platform_order_id=order.order_id,
-            )
-        return order
-
     async def _first_look(self, store: Store, key: PaymentKey) -> Record:
-        order = await self.read_order(store, key.order_id)
+        order = await self._orders.read(store, key.order_id)
         ours = store.takes(order.method_code, order.method_name)
         payment = self._record_of(store, key, order, ours=ours)
         if ours:
             payment = self._with_snapshot(payment, await self._snapshot(store, payment))
+        state, detail = order_state(store, payment, order)
+        payment = replace(payment, order_state=state, order_detail=detail)
         record = await self._context.storage.change(key, lambda work: self._begin_record(work, payment, order))
         return await self._after_strays(key, record) if ours else record
 
@@ -154,14 +124,16 @@ class Sight:
             ours=ours,
             gateway=store.gateway_adapter if ours else "",
             status=PaymentStatus.PENDING if ours else order.status,
-            currency_code=order.currency_code,
-            order_total_minor=order.total_minor or 0,
+            currency_code=known_currency(order),
+            order_total_minor=0 if order.currency_code not in EXPONENTS else order.total_minor or 0,
             references=order.references,
             create_time=now,
             update_time=now,
         )
 
     def _with_snapshot(self, payment: Payment, snapshot: Snapshot) -> Payment:
+        if payment.currency_code == NO_CURRENCY and snapshot.currency_code in EXPONENTS:
+            payment = replace(payment, currency_code=snapshot.currency_code)  # The gateway knows what it reserved.
         followed = payment.follow(snapshot)
         if followed.verdict is Verdict.CONTRADICTION:
             return replace(payment, anomaly=followed.problem)
@@ -174,13 +146,14 @@ class Sight:
 
     def _add(self, work: PaymentWork, seen: Payment, order: PlatformOrder) -> None:
         amount = format_amount(seen.order_total_minor, seen.currency_code)
+        order_words = f". {order_message(seen)}" if order_message(seen) else ""
         details = {"platform_status": order.platform_status, "order_number": seen.order_number}
         payment, event = seen.recorded(
             EventType.PAYMENT_SEEN,
             now=seen.create_time,
             actor="service",
             before=None,
-            message=f"First seen: {amount} by {seen.method_name or seen.method_code}, {seen.status}",
+            message=f"First seen: {amount} by {seen.method_name or seen.method_code}, {seen.status}{order_words}",
             details=details | _moved_before(seen, order) | ({"anomaly": seen.anomaly} if seen.anomaly else {}),
             next_refresh_time=self._unless_planned(seen) if seen.ours else None,
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from payment_actions_server.domain.decision import Terms
 from payment_actions_server.domain.payment import Payment
+from payment_actions_server.domain.status import OrderCheck
 from payment_actions_server.plugins import GatewayPayment, PaymentGateway, StorePlatform
 
 
@@ -18,6 +19,7 @@ class Store:
     gateway_adapter: str
     payment_methods: frozenset[str]  #: The platform's codes or names of the methods that are this gateway's.
     terms: Terms
+    order_check: OrderCheck = OrderCheck.BEFORE_MONEY  #: When the order is read again.
 
     def takes(self, method_code: str, method_name: str) -> bool:
         """Tell whether a payment method is the gateway's."""

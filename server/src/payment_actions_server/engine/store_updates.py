@@ -106,7 +106,7 @@ class StoreUpdates:
         if _overtaken(claimed, current):
             if current.generation != claimed.generation:
                 # What we wrote so late may lie over the newer status that somebody wrote meanwhile: write that again.
-                self._ledger.tell_store(work, payment)
+                self._ledger.tell_store(work, payment, reverts=current.reverts)
             return
         if current.generation != claimed.generation:
             # A newer status waits: it is due at once.
@@ -121,6 +121,7 @@ class StoreUpdates:
             next_attempt_time=None,
             last_error="",
             attempts=claimed.attempts,
+            notice=applied.notice,
         )
         work.put_store_update(in_sync)
         if not (applied.written or current.last_error):
@@ -189,4 +190,5 @@ def _update(payment: Payment) -> StatusUpdate:
         refunded_minor=payment.refunded_minor,
         references=payment.references,
         reason_code=payment.reason_code,
+        change_time=payment.update_time,
     )

@@ -19,10 +19,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from payment_actions_server.domain.status import PaymentStatus
-from payment_actions_server.storage.overview import FAILING, REVIEW, TO_BE_TOLD, OverviewQueries
+from payment_actions_server.storage.overview import DISPUTED, FAILING, REVIEW, TO_BE_TOLD, OverviewQueries
 from payment_actions_server.storage.records import RECORD, RECORD_JOINS, to_record
 from payment_actions_server.storage.rows import to_microseconds
-from payment_actions_server.storage.tables import DISPUTED_SQL, OPEN_AUTHORIZATION_SQL
+from payment_actions_server.storage.tables import OPEN_AUTHORIZATION_SQL
 from payment_actions_server.storage.work import PaymentFilter, Record
 
 SEARCHED_MAX: Final = 1000
@@ -54,10 +54,10 @@ def _of_orders(orders: str) -> str:
 # In parts that have no payment in common.
 _ATTENTION: Final = (
     "payments p WHERE anomaly <> ''",
-    f"payments p WHERE {DISPUTED_SQL} AND anomaly = ''",
-    f"payments p WHERE {FAILING} AND anomaly = '' AND NOT {DISPUTED_SQL}",
+    f"payments p WHERE {DISPUTED} AND anomaly = ''",
+    f"payments p WHERE {FAILING} AND anomaly = '' AND NOT ({DISPUTED})",
     _of_orders(f"SELECT store, order_id FROM operations WHERE {REVIEW}")
-    + f" AND anomaly = '' AND NOT {DISPUTED_SQL} AND NOT ({FAILING})",
+    + f" AND anomaly = '' AND NOT ({DISPUTED}) AND NOT ({FAILING})",
 )
 _OPEN: Final = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED})
 _EXPIRES: Final = f"{OPEN_AUTHORIZATION_SQL} AND authorization_expire_time <"

@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from payment_actions_server.storage.rows import Row, to_microseconds, to_time
-from payment_actions_server.storage.tables import DISPUTED_SQL, IN_FLIGHT_SQL, OPEN_AUTHORIZATION_SQL
+from payment_actions_server.storage.tables import IN_FLIGHT_SQL, OPEN_AUTHORIZATION_SQL, UNUSUAL_ORDER_SQL
 
 ATTENTION_AFTER_ATTEMPTS: Final = 3
 """A store update that failed this often wants a human's eye."""
 
 TO_BE_TOLD: Final = "store_update_next_attempt_time IS NOT NULL"
 FAILING: Final = f"{TO_BE_TOLD} AND store_update_attempts >= {ATTENTION_AFTER_ATTEMPTS}"
+DISPUTED: Final = f"{UNUSUAL_ORDER_SQL} AND (store_update_state = 'DISPUTED' OR order_state = 'TOTAL_INVALID')"
 REVIEW: Final = "next_check_time IS NOT NULL AND state = 'NEEDS_REVIEW'"
 
 MOVED: Final = "newly_"
@@ -101,7 +102,7 @@ class OverviewQueries(ABC):
         """
         of_stores = f"store {self._any_of('$1')}"
         attention = f"""SELECT store, order_id FROM payments WHERE anomaly <> '' AND store || '' {self._any_of("$1")}
-            UNION SELECT store, order_id FROM payments WHERE {DISPUTED_SQL} AND store || '' {self._any_of("$1")}
+            UNION SELECT store, order_id FROM payments WHERE {DISPUTED} AND store || '' {self._any_of("$1")}
             UNION SELECT store, order_id FROM operations WHERE {REVIEW} AND {of_stores}
             UNION SELECT store, order_id FROM payments WHERE {FAILING} AND {of_stores}"""
         sql = f"""SELECT (SELECT count(*) FROM ({attention}) a),

@@ -1,6 +1,7 @@
 """The two statements of PostgreSQL's changes: one reads what a group is about, one writes what became of it."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any, Final
 
 from payment_actions_server.domain.status import IN_FLIGHT
@@ -9,6 +10,7 @@ from payment_actions_server.storage.rows import (
     EVENT,
     OPERATION,
     OPERATION_CHANGES,
+    PAYMENT,
     PAYMENT_CHANGES,
     STORE_UPDATE_COLUMNS,
     Row,
@@ -18,6 +20,7 @@ from payment_actions_server.storage.rows import (
     store_update_row,
     to_operation,
 )
+from payment_actions_server.storage.tables import payments
 from payment_actions_server.storage.work import PaymentWork, Record
 
 LAST_SEQUENCE: Final = "SELECT last_sequence FROM event_counter WHERE id = 1"
@@ -45,6 +48,11 @@ def to_record_asked(row: Row, store: str) -> Record:
     if asked[0] is None or asked[_STORE_AT] != store:
         return record
     return record._replace(asked=to_operation(asked))
+
+
+# A row of the table has its columns in the order in which migrations added them.
+_ROW: Final = (*PAYMENT, "lock_version", *STORE_UPDATE_COLUMNS)
+_in_table_order: Final = itemgetter(*(_ROW.index(name) for name in payments.columns.keys()))  # noqa: SIM118
 
 
 def _assignments(names: Iterable[str], source: str) -> str:
@@ -110,7 +118,7 @@ def write_arguments(works: list[PaymentWork]) -> list[list[tuple[Any, ...]]]:
     added: list[tuple[Any, ...]] = []
     for work in works:
         row = (*payment_row(work.known()), work.found.lock_version, *store_update_row(work.known_store_update()))
-        (added if work.found.payment is None else changed).append(row)
+        (added if work.found.payment is None else changed).append(_in_table_order(row))
     events = [event for work in works for event in work.events]
     return [
         changed,

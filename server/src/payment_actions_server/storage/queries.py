@@ -13,7 +13,7 @@ from payment_actions_server.domain.event import Event
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.payment import PaymentKey
 from payment_actions_server.storage.lists import ListQueries
-from payment_actions_server.storage.overview import FAILING, REVIEW, TO_BE_TOLD
+from payment_actions_server.storage.overview import DISPUTED, FAILING, REVIEW, TO_BE_TOLD
 from payment_actions_server.storage.records import RECORD, RECORD_JOINS, columns, to_record
 from payment_actions_server.storage.rows import (
     EVENT,
@@ -23,7 +23,7 @@ from payment_actions_server.storage.rows import (
     to_operation,
     to_time,
 )
-from payment_actions_server.storage.tables import DISPUTED_SQL, IN_FLIGHT_SQL
+from payment_actions_server.storage.tables import IN_FLIGHT_SQL
 from payment_actions_server.storage.work import Record
 
 ORDERS_OF_REFERENCE_MAX: Final = 100
@@ -77,7 +77,7 @@ _COUNTS: Final = {
     "store_updates_pending": f"SELECT count(*) FROM payments WHERE {TO_BE_TOLD}",
     "store_updates_failing": f"SELECT count(*) FROM payments WHERE {FAILING}",
     "anomalies": "SELECT count(*) FROM payments WHERE anomaly <> ''",
-    "orders_disputed": f"SELECT count(*) FROM payments WHERE {DISPUTED_SQL}",
+    "orders_disputed": f"SELECT count(*) FROM payments WHERE {DISPUTED}",
 }
 _COUNT_ALL = "SELECT " + ", ".join(f"({count})" for count in _COUNTS.values())
 

@@ -105,10 +105,12 @@ _INDEXED: Final = (
     "authorization_expire_time",
     "next_refresh_time",
     "anomaly",
+    "order_state",
     "store_update_next_attempt_time",
+    "store_update_reverts",
 )
 _UNINDEXED: Final = tuple(name for name in (*PAYMENT_CHANGES, *STORE_UPDATE_COLUMNS) if name not in _INDEXED)
-_indexed_of_payment: Final = attrgetter(*_INDEXED[:-1])
+_indexed_of_payment: Final = attrgetter(*_INDEXED[:-2])
 
 _ADD_PAYMENTS = _Insert("payments", _PAYMENT_ROW)
 
@@ -172,7 +174,7 @@ def _indexed_changes(work: PaymentWork) -> tuple[str, ...]:
 def _indexed(payment: Payment | None, update: StoreUpdate | None) -> tuple[Any, ...]:
     assert payment is not None, "only what is known is changed"
     assert update is not None, "every payment that was seen has one"
-    return (*_indexed_of_payment(payment), update.next_attempt_time)
+    return (*_indexed_of_payment(payment), update.next_attempt_time, update.reverts)
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------

@@ -33,8 +33,8 @@ def _amount(name: str) -> Column[int]:
 # As the partial indexes say it, word for word: so that they are used.
 IN_FLIGHT_SQL: Final = "state IN ('UNKNOWN', 'PENDING', 'NEEDS_REVIEW')"
 OPEN_AUTHORIZATION_SQL: Final = "status IN ('AUTHORIZED', 'PARTIALLY_CAPTURED')"
-DISPUTED_SQL: Final = "(store_update_state = 'DISPUTED' OR order_state = 'TOTAL_INVALID')"
-"""What the shop's side wants a human for."""
+# Columns that hardly any change of a payment changes.
+UNUSUAL_ORDER_SQL: Final = "(store_update_reverts > 0 OR order_state <> 'PLACED')"
 
 metadata = MetaData()
 
@@ -67,8 +67,6 @@ payments = Table(
     _time("update_time"),
     _time("next_refresh_time", nullable=True),
     Column("refreshes", Integer, nullable=False),
-    _text("order_state", server_default=text("'PLACED'")),
-    _text("order_detail", server_default=text("''")),
     # Counts every write to anything of the payment, where several replicas write (PostgreSQL); 0 in SQLite.
     Column("lock_version", BigInteger, nullable=False, server_default=text("0")),
     # What the store is to hold of it: in the payment's own row, which nearly every change of it changes, too.
@@ -79,6 +77,8 @@ payments = Table(
     Column("store_update_attempts", Integer, nullable=False, server_default=text("0")),
     _time("store_update_lease_expire_time", nullable=True),
     _time("store_update_next_attempt_time", nullable=True),
+    _text("order_state", server_default=text("'PLACED'")),
+    _text("order_detail", server_default=text("''")),
     _text("store_update_notice", server_default=text("''")),
     Column("store_update_reverts", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("store", "order_id", name="pk_payments"),
@@ -104,10 +104,10 @@ payments = Table(
         postgresql_where=text("anomaly <> ''"),
     ),
     Index(
-        "ix_payments_disputed",
+        "ix_payments_unusual_order",
         "update_time",
-        sqlite_where=text(DISPUTED_SQL),
-        postgresql_where=text(DISPUTED_SQL),
+        sqlite_where=text(UNUSUAL_ORDER_SQL),
+        postgresql_where=text(UNUSUAL_ORDER_SQL),
     ),
     Index(
         "ix_payments_expiring",

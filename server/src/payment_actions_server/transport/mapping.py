@@ -13,7 +13,7 @@ from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.domain.decision import Offer, Refusal
 from payment_actions_server.domain.errors import ErrorReason
 from payment_actions_server.domain.event import Event, EventType
-from payment_actions_server.domain.money import EXPONENTS
+from payment_actions_server.domain.money import EXPONENTS, NO_CURRENCY
 from payment_actions_server.domain.operation import Operation
 from payment_actions_server.domain.order import order_message
 from payment_actions_server.domain.status import Action, CaptureMode, OperationState, OrderState, PaymentStatus
@@ -45,6 +45,7 @@ OPERATION_STATE_OF: Final[Mapping[int, OperationState]] = {number: word for word
 
 # Currency -> (minor units in a unit, nanos in a minor unit).
 _SCALES: Final = {code: (10**exponent, 10 ** (9 - exponent)) for code, exponent in EXPONENTS.items()}
+_SCALES[NO_CURRENCY] = (1, 10**9)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

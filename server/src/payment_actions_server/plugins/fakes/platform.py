@@ -31,6 +31,10 @@ class Write(NamedTuple):
 
 COMPLETED: Final = "Completed"
 """The word to which staff moves a captured order when it is sent and done."""
+CANCELLED: Final = "Cancelled"
+"""The word to which staff moves an order that is not to be delivered."""
+CLOSED: Final = frozenset({PaymentStatus.VOIDED, PaymentStatus.DECLINED, PaymentStatus.EXPIRED, PaymentStatus.REFUNDED})
+"""The statuses in which a platform has closed an order without money."""
 WORDS: Final[Mapping[PaymentStatus, str]] = {
     PaymentStatus.PENDING: "Awaiting payment",
     PaymentStatus.AUTHORIZED: "Authorized",
@@ -86,6 +90,7 @@ class InMemoryPlatform:
             platform_status=WORDS[status],
             references=references,
             update_time=self._clock(),
+            cancelled=status in CLOSED,
         )
         self._orders[order_id] = order
         return order
@@ -94,6 +99,10 @@ class InMemoryPlatform:
         """Change an order's fields, as staff would: ``total_minor=9_990``, ``platform_status=COMPLETED``."""
         self._orders[order_id] = replace(self._orders[order_id], update_time=self._clock(), **changes)
         return self._orders[order_id]
+
+    def cancel(self, order_id: str) -> PlatformOrder:
+        """Cancel an order, as staff would."""
+        return self.change(order_id, status=PaymentStatus.VOIDED, platform_status=CANCELLED, cancelled=True)
 
     def remove(self, order_id: str) -> None:
         """Delete an order."""
@@ -154,7 +163,7 @@ class InMemoryPlatform:
         if order.status is update.status or ahead:
             return StatusApplied(order.platform_status, written=False)
         word = WORDS[update.status]
-        self.change(order.order_id, status=update.status, platform_status=word)
+        self.change(order.order_id, status=update.status, platform_status=word, cancelled=update.status in CLOSED)
         self.writes.append(Write(order.order_id, update.status, word, self._clock()))
         return StatusApplied(word, written=True)
 

@@ -17,10 +17,10 @@ _ADDED = (
 
 
 def upgrade() -> None:
-    """Add the columns, and an index of the payments whose shop wants an operator."""
+    """Add the columns, and an index of the payments whose order is not as it was."""
     for column in _ADDED:
         op.add_column("payments", column)
-    disputed = sa.text("(store_update_state = 'DISPUTED' OR order_state = 'TOTAL_INVALID')")
+    unusual = sa.text("(store_update_reverts > 0 OR order_state <> 'PLACED')")
     op.create_index(
-        "ix_payments_disputed", "payments", ["update_time"], sqlite_where=disputed, postgresql_where=disputed
+        "ix_payments_unusual_order", "payments", ["update_time"], sqlite_where=unusual, postgresql_where=unusual
     )

@@ -19,6 +19,7 @@ from payment_actions_server.domain.decision import Objection
 from payment_actions_server.domain.event import Event
 from payment_actions_server.engine import Clock, Engine, EnginePolicy, Store, SystemClock
 from payment_actions_server.event_loop import new_event_loop
+from payment_actions_server.online import OnlineChecks
 from payment_actions_server.plugins import ReviewRequest
 from payment_actions_server.plugins.loader import PluginInfo, Plugins, load_plugins
 from payment_actions_server.storage import Storage, open_storage
@@ -85,6 +86,28 @@ def _broken_plugin(config: Config, plugin: PluginInfo) -> Problem:
     problem = Concealer(config.secrets)(f"the plugin {plugin.name} ({plugin.origin}) is broken: {plugin.error}")
     remedy = "Mend or uninstall it. Stores that rely on it name it in required_plugins"
     return Problem(config.file, "", problem, remedy)
+
+
+def check_online(path: str | os.PathLike[str], seconds_max: float) -> list[Problem]:
+    """Return what the shops and gateways say is wrong with the settings of the stores that can be opened.
+
+    Tells nothing that `check` tells. Writes nothing, here or there.
+
+    :param seconds_max: how long one shop or gateway may take.
+    """
+    config, _ = read_config(path)
+    plugins = load_plugins()
+
+    async def ask(stores: Mapping[str, Store]) -> list[Problem]:
+        try:
+            return await OnlineChecks(config.file, config.secrets, seconds_max).run(stores)
+        finally:
+            await _close_adapters(stores)
+
+    try:
+        return asyncio.run(ask(try_stores(config, plugins).stores))
+    finally:
+        plugins.close()
 
 
 async def _close_adapters(stores: Mapping[str, Store]) -> None:

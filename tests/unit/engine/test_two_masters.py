@@ -52,7 +52,7 @@ async def test_status_that_the_shop_changed_back_is_written_again_unasked(tmp_pa
         assert here.platform.order("1").status is PaymentStatus.CAPTURED
         assert written(here) == [PaymentStatus.CAPTURED, PaymentStatus.CAPTURED]
         event = next(event for event in await here.events() if event.type is EventType.STORE_STATUS_CHANGED)
-        assert "from 'Paid' to 'Authorized' by itself; the payment is CAPTURED" in event.message
+        assert "held 'Paid' and now holds 'Authorized', although the payment is CAPTURED" in event.message
         assert await attention(here) == []
 
 
@@ -80,7 +80,7 @@ async def test_tug_of_war_ends_and_an_operator_is_told_what_the_shop_did(tmp_pat
         assert written(here) == [PaymentStatus.CAPTURED] * (1 + MOST)
         update = (await here.view()).store_update
         assert (update.state, update.next_attempt_time) == (StoreUpdateState.DISPUTED, None)
-        assert f"It has done so {MOST + 1} times, and nothing more is written" in update.last_error
+        assert f"It has changed its status back {MOST + 1} times, and nothing more is written" in update.last_error
         assert await attention(here) == ["1"]
         told = (await here.told()).count(EventType.STORE_STATUS_CHANGED)
         assert told == MOST + 1, "what goes on after that is no news"
@@ -162,6 +162,33 @@ async def test_our_own_write_is_no_change_of_the_shops_own(tmp_path):
         await asyncio.sleep(65)
         assert EventType.STORE_STATUS_CHANGED not in await here.told()
         assert (await here.view()).store_update.reverts == 0
+
+
+@in_virtual_time
+async def test_our_own_late_write_is_no_change_of_the_shops_own_while_a_newer_one_waits(tmp_path):
+    async with world(tmp_path, policy=LOOKING) as here:
+        here.authorized()
+        applied, hung = here.platform.apply_status, []
+
+        async def carried_out_late(update):
+            await asyncio.sleep(3)
+            shop_changes(here, update.status)
+
+        async def apply_status(update):
+            if not hung:
+                hung.append(asyncio.create_task(carried_out_late(update)))
+                await asyncio.Event().wait()
+            return await applied(update)
+
+        here.platform.apply_status = apply_status
+        await here.capture()
+        await here.refund()
+        await asyncio.sleep(5)
+        assert here.platform.order("1").status is PaymentStatus.CAPTURED
+        await here.refresh()
+        assert EventType.STORE_STATUS_CHANGED not in await here.told()
+        await asyncio.sleep(60)
+        assert here.platform.order("1").status is PaymentStatus.REFUNDED
 
 
 @in_virtual_time

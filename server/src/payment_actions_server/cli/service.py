@@ -34,16 +34,25 @@ def serve(context: typer.Context, config: _ConfigOption = _CONFIG) -> None:
 
 
 def check(
-    context: typer.Context, config: Annotated[Path, typer.Argument(help="The configuration file.")] = _CONFIG
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(help="The configuration file.")] = _CONFIG,
+    *,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask the shops and gateways as well; --timeout bounds each.")
+    ] = False,
 ) -> None:
     """Say what is wrong with a configuration and with the installed plugins, without serving."""
     from payment_actions_server import app
     from payment_actions_server.config import read_config
 
-    output = session_of(context).output
+    session = session_of(context)
+    output = session.output
     found, problems = read_config(config)
     _log_to_stderr(found.secrets)
     problems += app.check_config(found)
+    if online:
+        with output.waiting("Asking the shops and gateways ..."):
+            problems += app.check_online(config, session.timeout)
     if output.as_json:
         output.document({"problems": [problem._asdict() for problem in problems]})
     elif problems:

@@ -23,7 +23,7 @@ class EventType(StrEnum):
     OPERATION_RESOLVED = "OPERATION_RESOLVED"  #: An operator ended one that could not be found out.
     SNAPSHOT_FOLLOWED = "SNAPSHOT_FOLLOWED"  #: The gateway said more than we knew; nothing here had asked for it.
     NOTIFICATION_IGNORED = "NOTIFICATION_IGNORED"  #: A verified notification that led to nothing new: known, or old.
-    ORDER_CHANGED = "ORDER_CHANGED"  #: The store changed the order: its total, number or payment method.
+    ORDER_CHANGED = "ORDER_CHANGED"  #: The store changed, cancelled or deleted the order.
     ANOMALY = "ANOMALY"  #: Something contradicts the rules; nothing was changed.
     STORE_UPDATED = "STORE_UPDATED"  #: The store platform holds the payment's status.
     STORE_UPDATE_DELAYED = "STORE_UPDATE_DELAYED"  #: A write to the store failed; it will be tried again.

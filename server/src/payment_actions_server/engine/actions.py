@@ -19,6 +19,7 @@ from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.order_guard import READS_MAX, OrderGuard
 from payment_actions_server.engine.orders import OrderTerms, terms_of
 from payment_actions_server.engine.sight import Sight, unavailable
+from payment_actions_server.engine.store import Store
 from payment_actions_server.engine.store_updates import Claimed, StoreUpdates
 from payment_actions_server.engine.view import ActionResult
 from payment_actions_server.plugins import NotExecuted
@@ -98,11 +99,22 @@ class Actions:
         known = await self._context.storage.record(key, request_id=request.request_id)
         if known.asked is None and known.payment is None:
             await self._sight.see(key)
-        unchecked = store is None or request.action is Action.VOID or store.order_check is not OrderCheck.BEFORE_MONEY
-        if known.asked is not None or unchecked or store is None:
+        checked = request.action is not Action.VOID and known.asked is None
+        if store is None or not checked or store.order_check is OrderCheck.AS_LISTED:
             started = await self._started(request, None)
             assert started is not None
             return started
+        try:
+            return await self._begun_checked(store, request)
+        except PaymentActionsError:
+            # Another replica may have begun this very request since: then its operation is the answer.
+            known = await self._context.storage.record(key, request_id=request.request_id)
+            if known.asked is None:
+                raise
+            return _Started(known.asked.answer_to(request), known.payment, new=False)
+
+    async def _begun_checked(self, store: Store, request: ActionRequest) -> _Started:
+        """Commit the intent while the record says of the order what the shop says."""
         for _ in range(READS_MAX):
             terms = await self._guard.confirm(store, request, self._checked)
             started = await self._started(request, terms)

@@ -141,14 +141,14 @@ class Ledger:
         """
         known, most = work.known_store_update(), self._context.policy.store_reverts_max
         held, reverts = known.platform_status, known.reverts + 1
-        message = f"The store changed its status from {was!r} to {held!r} by itself; the payment is {payment.status}."
+        message = f"The store held {was!r} and now holds {held!r}, although the payment is {payment.status}."
         if reverts <= most:
             self.tell_store(work, payment, reverts=reverts)
             message += f" The payment's status is to be written again ({reverts} of {most})."
         else:
             message += (
-                f" It has done so {reverts} times, and nothing more is written. End that in the store, then refresh"
-                " the payment."
+                f" It has changed its status back {reverts} times, and nothing more is written. End that in the store,"
+                " then refresh the payment."
             )
             disputed = replace(
                 known, state=StoreUpdateState.DISPUTED, reverts=reverts, next_attempt_time=None, last_error=message

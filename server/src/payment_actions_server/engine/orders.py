@@ -137,7 +137,8 @@ class Orders:
                 work.put_store_update(replace(known, state=StoreUpdateState.IN_SYNC, last_error=""))
             elif asked:
                 self._ledger.tell_store(work, payment)
-        elif changed and not agreed:
+        elif changed and not agreed and known.state is StoreUpdateState.IN_SYNC:
+            # While a write of ours is outstanding, it may be the very change; and it is delivered anyhow.
             self._ledger.answer_store(work, payment, before.platform_status, cause)
 
 

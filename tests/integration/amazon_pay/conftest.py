@@ -75,10 +75,9 @@ class Simulator:
         root = await self.call(
             "Authorize",
             AmazonOrderReferenceId=order_id,
-            AuthorizationReferenceId=f"auth-{uuid4().hex[:20]}",
             AuthorizationAmount__Amount=amount,
             AuthorizationAmount__CurrencyCode=currency,
-            **{"TransactionTimeout": "0", **more},
+            **{"AuthorizationReferenceId": f"auth-{uuid4().hex[:20]}", "TransactionTimeout": "0", **more},
         )
         return root.findtext("AuthorizeResult/AuthorizationDetails/AmazonAuthorizationId") or ""
 

@@ -93,6 +93,22 @@ def test_a_true_notification_is_taken_and_recorded(shopfront, captured, post):
     assert shopfront.status(captured) == "CAPTURED"
 
 
+def test_the_closing_of_the_order_reference_changes_nothing(shopfront, captured, post):
+    """The adapter closes it after the capture, and Amazon tells so."""
+    path = f"objects/{captured.order_reference}"
+    until(lambda: shopfront.stage.amazon.get(path)["state"] == "Closed", "the order reference to be closed")
+    assert post(*signed(shopfront.stage, object=captured.order_reference)) == (200, "change")
+
+    def recorded():
+        events = list(shopfront.client.list_events(captured.store, captured.order_id))
+        return events[-1].type == pb.EVENT_TYPE_NOTIFICATION_IGNORED
+
+    until(recorded, "the notification to be recorded as known already")
+    payment = shopfront.payment(captured)
+    assert (shopfront.status(captured), payment.anomaly) == ("CAPTURED", "")
+    assert shopfront.effects(captured) == ["capture"]
+
+
 def test_a_replayed_message_is_a_no_op(shopfront, captured, post):
     headers, body = about(shopfront, captured)
     assert post(headers, body) == (200, "change")

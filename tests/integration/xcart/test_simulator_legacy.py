@@ -75,21 +75,31 @@ def test_the_read_key_reads_and_does_not_write(shop):
 
 
 @pytest.mark.parametrize("path", ["nonsense/1", "", "orders"])
-def test_an_unknown_path_is_not_found(shop, path):
-    assert shop.legacy(_path=path).status_code == 404
+@pytest.mark.parametrize("key", [None, "wrong"])
+def test_an_unknown_path_is_not_found_whatever_the_key(shop, path, key):
+    assert shop.legacy(_path=path, _key=key or shop.write_key).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["order/99", "order/abc", "order/", "order/0", "payment-transaction/99"])
 @pytest.mark.parametrize("fields", [{}, {"_method": "put", "model[paymentStatus][code]": "P"}])
-def test_an_unknown_order_is_null(shop, fields):
-    reply = shop.legacy(_path="order/99", **fields)
+def test_an_unknown_id_is_null(shop, path, fields):
+    reply = shop.legacy(_path=path, **fields)
     assert (reply.status_code, reply.json()) == (200, None)
 
 
-def test_an_unknown_code_is_told_in_a_header(shop):
+def test_an_exception_inside_is_400_with_an_empty_array(shop):
+    shop.create(payment_status="A")
+    shop.add_status("payment", code="TAKE")
+    reply = shop.legacy(_path="order/1", _method="put", **{"model[paymentStatus][code]": "TAKEN"})
+    assert (reply.status_code, reply.json()) == (400, [])
+    assert reply.headers["X-REST-Error"] == "Duplicate entry 'TAKE' for key 'code'"
+    assert (shop.order(1)["payment_status"], shop.writes()) == ("A", [])
+
+
+def test_input_that_is_no_json_is_400_without_a_body(shop):
     shop.create()
-    reply = shop.legacy(_path="order/1", _method="put", **{"model[paymentStatus][code]": "X"})
-    assert (reply.status_code, reply.json()) == (400, None)
-    assert reply.headers["X-REST-Error"] == "Status code 'X' is invalid"
+    reply = shop.legacy(_path="order/1", _method="put", model="{")
+    assert (reply.status_code, reply.content) == (400, b"")
 
 
 def test_a_reply_carries_its_digest(shop):
@@ -98,3 +108,47 @@ def test_a_reply_carries_its_digest(shop):
     assert base64.b64decode(reply.headers["Content-MD5"]) == hashlib.md5(reply.content).digest()
     assert reply.headers["ETag"]
     assert reply.headers["Last-Modified"]
+
+
+def test_the_read_key_reads_by_post(shop):
+    shop.create()
+    assert shop.legacy(_path="order/1", _method="get", _key=shop.read_key).json()["order_id"] == 1
+
+
+def test_the_admin_script_may_have_another_name(shop):
+    shop.create()
+    shop.settings(admin_self="backoffice.php")
+    assert shop.legacy(_path="order/1").status_code == 404
+    query = {"target": "RESTAPI", "_key": shop.read_key, "_path": "order/1"}
+    assert shop.http.get("backoffice.php", params=query).json()["order_id"] == 1
+
+
+@pytest.mark.parametrize("name", ["", "../admin.php", "admin", 7])
+def test_a_script_name_that_is_none_is_refused(shop, name):
+    assert shop.http.put("control/settings", json={"admin_self": name}).status_code == 400
+
+
+def test_a_cart_is_found_by_its_id_and_in_no_list(shop):
+    shop.create(cart=True, storage="transaction_data", amazon={"order_reference": "S02-1"})
+    shop.create()
+    cart = shop.legacy(_path="order/1").json()
+    assert (cart["orderNumber"], cart["payment_transactions"][0]["type"]) == (None, "auth")
+    assert [order["order_id"] for order in shop.legacy(_path="order").json()] == [2]
+
+
+def test_an_answer_carries_the_password_fields_of_the_profile(shop):
+    shop.create(email="zoe@example.com")
+    profile = shop.legacy(_path="order/1").json()["profile"]
+    assert profile["login"] == "zoe@example.com"
+    assert {"password", "passwordResetKey", "password_hint_answer"} <= set(profile)
+
+
+def test_a_fault_can_be_for_one_path_of_the_api(shop):
+    order = shop.create()
+    path = f"payment-transaction/{order['transaction_id']}"
+    shop.fault("400", path="payment-transaction/", method="PUT")
+    assert shop.legacy(_path=path).status_code == 200
+    assert shop.legacy(_path="order/1", _method="put", **{"model[paymentStatus][code]": "P"}).status_code == 200
+    reply = shop.legacy(_path=path, _method="put", **{"model[note]": "x"})
+    assert (reply.status_code, reply.json()) == (400, [])
+    assert shop.legacy(_path=path, _method="put", **{"model[note]": "x"}).status_code == 200

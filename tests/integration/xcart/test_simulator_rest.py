@@ -9,7 +9,7 @@ def test_an_order_has_every_field_of_the_5_5_resource(shop):
     assert order["order_number"] == "WEB-7"
     assert order["total"] == 129.9
     assert order["payment_status"] == {
-        "id": 1, "code": "A", "name": "Authorized", "customer_name": "Authorized",
+        "id": 2, "code": "A", "name": "Authorized", "customer_name": "Authorized",
     }  # fmt: skip
     assert set(order) == {
         "id", "order_number", "total", "sub_total", "currency", "email", "items", "billing_address",
@@ -150,3 +150,53 @@ def test_backend_transactions_are_shown(shop):
     (transaction,) = shop.rest("GET", "orders/1/payment_transactions").json()
     (backend,) = transaction["backend_transactions"]
     assert (backend["type"], backend["value"], backend["status"]) == ("refundPart", 10.05, "S")
+
+
+def test_an_order_whose_status_has_no_code_fails_and_every_page_with_it(shop):
+    shop.add_status("payment", name="Reconciled")
+    for status in ("A", {"id": 8}, "A"):
+        shop.create(payment_status=status)
+    assert shop.rest("GET", "orders/2").status_code == 500
+    assert shop.rest("GET", "orders/by_number/00002").status_code == 500
+    assert shop.rest("GET", "orders/2/payment_status").status_code == 500
+    assert shop.rest("GET", "orders").status_code == 500
+    pages = [shop.rest("GET", "orders", params={"itemsPerPage": 1, "page": page}).status_code for page in (1, 2, 3)]
+    assert pages == [200, 500, 200]
+    assert shop.rest("GET", "orders/2/payment_transactions").status_code == 200
+
+
+def test_a_shipping_status_without_a_code_fails_the_same_way(shop):
+    shop.add_status("shipping", name="On a ship")
+    shop.create(shipping_status={"id": 9})
+    assert shop.rest("GET", "orders/1").status_code == 500
+    assert shop.rest("GET", "orders/1/payment_status").status_code == 200
+
+
+def test_an_order_without_a_status_is_shown_and_its_status_itself_fails(shop):
+    shop.create(payment_status=None)
+    assert shop.rest("GET", "orders/1").json()["payment_status"] is None
+    assert shop.rest("GET", "orders").json()[0]["payment_status"] is None
+    assert shop.rest("GET", "orders/1/payment_status").status_code == 500
+
+
+@pytest.mark.parametrize("below", ["payment_transactions", "details"])
+def test_below_a_missing_order_lists_are_empty_and_below_a_cart_not_found(shop, below):
+    shop.create(cart=True)
+    missing = shop.rest("GET", f"orders/99/{below}")
+    assert (missing.status_code, missing.json()) == (200, [])
+    assert shop.rest("GET", f"orders/1/{below}").status_code == 404
+
+
+def test_a_cart_is_not_found_and_in_no_list(shop):
+    shop.create(cart=True)
+    paths = ["orders/1", "orders/1/payment_status", "orders/1/shipping_status", "orders/1/history"]
+    assert [shop.rest("GET", path).status_code for path in paths] == [404] * 4
+    assert shop.rest("GET", "orders").json() == []
+
+
+def test_a_code_that_a_shop_added_is_written_and_one_that_it_lacks_renames_nothing(shop):
+    shop.create()
+    shop.add_status("payment", code="RECO", name="Reconciled")
+    assert shop.rest("PUT", "orders/1/payment_status", json={"code": "RECO"}).json()["name"] == "Reconciled"
+    assert shop.rest("PUT", "orders/1/payment_status", json={"code": "VO"}).status_code == 400
+    assert [row["code"] for row in shop.statuses("payment")] == ["Q", "A", "PP", "P", "D", "C", "R", "RECO"]

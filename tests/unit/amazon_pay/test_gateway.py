@@ -1,5 +1,6 @@
 """The gateway against a scripted Amazon: which requests it makes, and what it makes of odd answers."""
 
+import asyncio
 from dataclasses import replace
 
 import httpx
@@ -8,7 +9,7 @@ from pydantic import SecretStr
 
 from payment_actions_amazon_pay.exchange import AnswerUnclear
 from payment_actions_amazon_pay.settings import settings_from
-from payment_actions_amazon_pay.throttle import LIVE_QUOTAS, Throttle
+from payment_actions_amazon_pay.throttle import LIVE_QUOTAS, SANDBOX_QUOTAS, Throttle
 from payment_actions_amazon_pay.v1 import AmazonPayV1
 from payment_actions_server.plugins import (
     Action,
@@ -40,11 +41,11 @@ def money(amount, currency="USD"):
     return {"Amount": amount, "CurrencyCode": currency}
 
 
-def authorization(state="Open", reason="", captures=(), number=1, amount="100.00"):
+def authorization(state="Open", reason="", captures=(), number=1, amount="100.00", currency="USD"):
     return {
         "AmazonAuthorizationId": f"{ORDER}-A{number:06}",
-        "AuthorizationAmount": money(amount),
-        "CapturedAmount": money("0"),
+        "AuthorizationAmount": money(amount, currency),
+        "CapturedAmount": money("0", currency),
         "IdList": list(captures),
         "CreationTimestamp": f"2026-01-0{number}T00:00:00.000Z",
         "ExpirationTimestamp": "2026-02-01T00:00:00.000Z",
@@ -86,6 +87,8 @@ class Amazon:
 
     def __init__(self, *objects, **moves):
         self.objects = {next(iter(fields.values())): fields for fields in objects}
+        if "Capture" in moves:
+            self.objects.setdefault(AUTHORIZATION, authorization())
         self.moves = moves
         self.calls = []
 
@@ -174,7 +177,7 @@ known = payment(order_reference=ORDER, authorization=AUTHORIZATION, capture=CAPT
 )
 async def test_amount_is_sent_with_the_digits_of_its_currency(currency, minor, text):
     answer = capture() | {"CaptureAmount": money(text, currency), "RefundedAmount": money("0", currency)}
-    amazon = Amazon(Capture=answer)
+    amazon = Amazon(authorization(amount=text, currency=currency), Capture=answer)
     about = payment(currency, minor, authorization=AUTHORIZATION)
     await gateway(amazon).capture(request(Action.CAPTURE, about, minor))
     sent = amazon.sent("Capture")
@@ -183,10 +186,27 @@ async def test_amount_is_sent_with_the_digits_of_its_currency(currency, minor, t
 
 async def test_capture_names_the_operations_reference_and_needs_one_request():
     amazon = Amazon(Capture=capture())
-    result = await gateway(amazon).capture(request(Action.CAPTURE, known))
+    opened = gateway(amazon)
+    await opened.snapshot(known_to_platform())
+    amazon.calls.clear()
+    result = await opened.capture(request(Action.CAPTURE, known))
     sent = amazon.sent("Capture")
     assert (sent["CaptureReferenceId"], sent["AmazonAuthorizationId"]) == ("pa-1", AUTHORIZATION)
     assert (result.state, result.gateway_id, amazon.actions) == (ResultState.SUCCEEDED, CAPTURE, ["Capture"])
+
+
+async def test_capture_of_an_authorization_that_was_never_read_asks_for_its_currency_first():
+    amazon = Amazon(Capture=capture())
+    await gateway(amazon).capture(request(Action.CAPTURE, known))
+    assert amazon.actions == ["GetAuthorizationDetails", "Capture"]
+
+
+async def test_capture_is_not_sent_while_the_authorizations_currency_cannot_be_read():
+    amazon = Amazon(Capture=capture())
+    amazon.objects[AUTHORIZATION] = httpx.ReadTimeout("lost")
+    with pytest.raises(Unavailable):
+        await gateway(amazon).capture(request(Action.CAPTURE, known))
+    assert "Capture" not in amazon.actions
 
 
 async def test_note_is_cut_and_cleaned_and_left_out_when_empty():
@@ -217,7 +237,8 @@ async def test_every_attempt_sends_the_same():
     opened = gateway(amazon)
     for _ in range(2):
         await opened.capture(request(Action.CAPTURE, known, note="by phone"))
-    first, second = ({**fields, "Timestamp": "", "Signature": ""} for _, fields in amazon.calls)
+    captures = [fields for action, fields in amazon.calls if action == "Capture"]
+    first, second = ({**fields, "Timestamp": "", "Signature": ""} for fields in captures)
     assert first == second
 
 
@@ -248,6 +269,26 @@ async def test_pending_refund_of_somebody_else_is_not_refunded_again():
     with pytest.raises(StateConflict):
         await gateway(amazon).refund(request(Action.REFUND, known))
     assert "Refund" not in amazon.actions
+
+
+async def test_refund_that_the_shop_names_and_amazon_does_not_list_yet_bars_ours():
+    """X-Cart stores the refund's id at once; Amazon's list of the capture may lag behind."""
+    about = payment(order_reference=ORDER, authorization=AUTHORIZATION, refund=REFUND)
+    spent = authorization("Closed", "MaxCapturesProcessed", [CAPTURE])
+    objects = (spent, capture(), refund("Pending", "refund_000042-7QX1"))
+    snapshot = await gateway(Amazon(*objects)).snapshot(about)
+    assert (snapshot.status, snapshot.under_way) == (PaymentStatus.CAPTURED, Action.REFUND)
+    amazon = Amazon(*objects, Refund=refund())
+    with pytest.raises(StateConflict):
+        await gateway(amazon).refund(request(Action.REFUND, about))
+    assert "Refund" not in amazon.actions
+
+
+async def test_refund_id_of_another_order_is_not_even_asked_for():
+    about = payment(authorization=AUTHORIZATION, refund="P01-7654321-7654321-R000001")
+    amazon = Amazon(authorization("Closed", "MaxCapturesProcessed", [CAPTURE]), capture())
+    assert (await gateway(amazon).snapshot(about)).status is PaymentStatus.CAPTURED
+    assert "GetRefundDetails" not in amazon.actions
 
 
 async def test_our_own_earlier_refund_does_not_bar_its_repeat():
@@ -378,6 +419,107 @@ async def test_gateway_id_of_something_else_is_not_believed():
         await gateway(Amazon(capture(reference="somebody-else"))).look_up(asked)
 
 
+# -- Order references ----------------------------------------------------------------------------------------
+
+
+def timed_out():
+    status = {"State": "Declined", "ReasonCode": "TransactionTimedOut"}
+    return authorization() | {
+        "AuthorizationStatus": status | {"LastUpdateTimestamp": "2026-01-02T00:00:00.000Z"},
+    }
+
+
+async def test_order_reference_of_a_time_out_is_cancelled():
+    amazon = Amazon(order(authorizations=[AUTHORIZATION]), timed_out())
+    opened = gateway(amazon)
+    await opened.snapshot(known_to_platform())
+    await opened.aclose()
+    assert amazon.sent("CancelOrderReference")["AmazonOrderReferenceId"] == ORDER
+
+
+async def test_buyer_who_authorizes_again_after_the_snapshot_is_not_cancelled():
+    amazon = Amazon(order(authorizations=[AUTHORIZATION]), timed_out())
+    opened = gateway(amazon)
+    await opened.snapshot(known_to_platform())
+    amazon.objects[f"{ORDER}-A000002"] = authorization(number=2)
+    amazon.objects[ORDER] = order(authorizations=[AUTHORIZATION, f"{ORDER}-A000002"])
+    await opened.aclose()
+    assert amazon.actions.count("GetOrderReferenceDetails") > 1
+    assert "CancelOrderReference" not in amazon.actions
+
+
+class Busy:
+    """A quota in use: time passes only while a request waits for it, and the buyer acts then."""
+
+    def __init__(self, meanwhile):
+        self.now = 1000.0
+        self.meanwhile = meanwhile
+        self.throttle = Throttle(LIVE_QUOTAS, clock=lambda: self.now, sleep=self.sleep)
+
+    async def sleep(self, seconds):
+        self.now += seconds
+        self.meanwhile()
+
+
+@pytest.mark.parametrize(
+    ("operation", "times"),
+    [("Capture", 10), ("GetAuthorizationDetails", 9)],  # The wait falls before the call, or between its reads.
+)
+async def test_buyer_who_authorizes_again_while_the_quota_is_in_use_is_not_cancelled(operation, times):
+    amazon = Amazon(order(authorizations=[AUTHORIZATION]), timed_out())
+
+    def authorize_again():
+        amazon.objects[f"{ORDER}-A000002"] = authorization(number=2)
+        amazon.objects[ORDER] = order(authorizations=[AUTHORIZATION, f"{ORDER}-A000002"])
+
+    busy = Busy(authorize_again)
+    opened = gateway(amazon, throttle=busy.throttle)
+    await opened.snapshot(known_to_platform())
+    for _ in range(times):
+        await busy.throttle.admit(operation)
+    assert len(amazon.objects) == 2
+    await opened.aclose()
+    assert len(amazon.objects) == 3
+    assert "CancelOrderReference" not in amazon.actions
+
+
+async def test_no_wait_lies_between_the_look_and_the_cancelling():
+    """With two calls at once allowed, a second wait for the quota would take two seconds."""
+    amazon = Amazon(order(authorizations=[AUTHORIZATION]), timed_out())
+    busy = Busy(lambda: pytest.fail("a request waited"))
+    busy.throttle = Throttle(LIVE_QUOTAS._replace(move=SANDBOX_QUOTAS.move), clock=lambda: busy.now, sleep=busy.sleep)
+    opened = gateway(amazon, throttle=busy.throttle)
+    await opened.snapshot(known_to_platform())
+    await opened.aclose()
+    assert amazon.actions[-1] == "CancelOrderReference"
+
+
+async def test_capture_of_the_only_authorization_takes_one_look_to_close():
+    amazon = Amazon(order(authorizations=[AUTHORIZATION]), Capture=capture())
+    opened = gateway(amazon)
+    await opened.capture(request(Action.CAPTURE, known))
+    await opened.aclose()
+    assert amazon.actions[-3:] == ["Capture", "GetOrderReferenceDetails", "CloseOrderReference"]
+
+
+async def test_closing_leaves_the_quota_to_captures_first():
+    asked_to_wait = []
+
+    async def wait(seconds):
+        asked_to_wait.append(seconds)
+        if len(asked_to_wait) > 20:
+            await asyncio.sleep(3600)
+
+    amazon = Amazon(order(authorizations=[AUTHORIZATION]), Capture=capture())
+    opened = gateway(amazon, throttle=Throttle(LIVE_QUOTAS, clock=lambda: 1000.0, sleep=wait))
+    for _ in range(6):  # More than half of the burst, and no time passes.
+        await opened.capture(request(Action.CAPTURE, known))
+    assert asked_to_wait == []
+    await opened.aclose()
+    assert len(asked_to_wait) > 20
+    assert "CloseOrderReference" not in amazon.actions
+
+
 # -- Look-up -------------------------------------------------------------------------------------------------
 
 
@@ -467,6 +609,15 @@ async def test_authorization_for_the_rest_of_an_order_is_found():
     assert (snapshot.status, snapshot.captured_minor) == (PaymentStatus.PARTIALLY_CAPTURED, 4_000)
 
 
+async def test_amount_in_another_currency_does_not_account_for_the_order():
+    """100.00 dollars are not 100.00 pounds: there may be a second authorization."""
+    listed = order(authorizations=[AUTHORIZATION, f"{ORDER}-A000002"])
+    amazon = Amazon(listed, authorization(), authorization(number=2, amount="10.00"))
+    about = payment("GBP", order_reference=ORDER, authorization=AUTHORIZATION)
+    snapshot = await gateway(amazon).snapshot(about)
+    assert (snapshot.currency_code, snapshot.authorized_minor) == ("USD", 11_000)
+
+
 @pytest.mark.parametrize(
     ("listed", "status"),
     [
@@ -512,12 +663,12 @@ async def test_snapshot_that_gets_no_answer_moved_nothing(trouble):
 
 async def test_used_up_quota_is_told_before_anything_is_sent():
     amazon = Amazon(Capture=capture())
-    opened = gateway(amazon)
+    opened = gateway(amazon, close_order_references=False)
     for _ in range(10 + 4):  # The burst, and those that wait up to five seconds.
         await opened.capture(request(Action.CAPTURE, known))
     with pytest.raises(Throttled):
         await opened.capture(request(Action.CAPTURE, known))
-    assert len(amazon.calls) == 14
+    assert amazon.actions.count("Capture") == 14
 
 
 async def test_whole_call_is_bounded_however_many_requests_it_takes():

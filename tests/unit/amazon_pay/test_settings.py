@@ -57,6 +57,7 @@ def test_endpoint_follows_region_and_environment(region, sandbox, endpoint):
         ("notification_topics", ["arn:aws:sqs:eu-west-1:291180941288:queue"]),
         ("notification_topics", [TOPIC + "\n"]),
         ("soft_descriptor", "seventeen letters"),
+        ("close_order_references", "no"),
         ("timeout_seconds", 0),
         ("timeout_seconds", float("nan")),
         ("timeout_seconds", 61),

@@ -112,6 +112,38 @@ async def test_unused_quota_does_not_pile_up_beyond_the_burst(time):
     assert time.slept == [pytest.approx(2.0 + MARGIN_SECONDS)]
 
 
+async def test_request_that_can_wait_leaves_half_of_the_burst_to_others(time):
+    held = throttle(time, LIVE_QUOTAS)
+    for _ in range(20):
+        await held.admit_when_idle("CloseOrderReference")
+    time.slept.clear()
+    for _ in range(5):
+        await held.admit("CloseOrderReference")
+    assert time.slept == []
+
+
+async def test_request_that_can_wait_stays_behind_those_of_its_kind(time):
+    """Amazon may count all calls that move something together."""
+    held = throttle(time, LIVE_QUOTAS)
+    for _ in range(10):
+        await held.admit("Capture")
+    await held.admit_when_idle("CloseOrderReference")
+    assert sum(time.slept) == pytest.approx(5.0 + MARGIN_SECONDS)
+    time.slept.clear()
+    for _ in range(20):
+        await held.admit("GetCaptureDetails")
+    await held.admit_when_idle("CloseOrderReference")
+    assert sum(time.slept) < 1.0  # Reading has a quota of its own.
+
+
+async def test_request_that_can_wait_is_given_up_after_a_bounded_time():
+    held = Throttle(LIVE_QUOTAS, clock=lambda: 1000.0, sleep=no_time_passes)
+    for _ in range(10):
+        await held.admit("Capture")
+    with pytest.raises(Throttled, match="more urgent"):
+        await held.admit_when_idle("CloseOrderReference")
+
+
 def test_stores_of_one_account_share_their_quota_and_others_do_not():
     mine = shared_throttle("https://a/", "seller", LIVE_QUOTAS)
     assert shared_throttle("https://a/", "seller", LIVE_QUOTAS) is mine

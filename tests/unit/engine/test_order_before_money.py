@@ -190,6 +190,29 @@ async def test_repeated_request_is_answered_without_the_shop(tmp_path):
         assert again.operation.operation_id == first.operation.operation_id
 
 
+@pytest.mark.parametrize("shop", ["slow", "down"])
+@in_virtual_time
+async def test_request_that_another_replica_began_meanwhile_is_answered_with_its_operation(tmp_path, shop):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.view()
+        other, read_order = here.replica(), here.platform.read_order
+
+        async def late(order_id):
+            await asyncio.sleep(5)
+            if shop == "down":
+                raise ConnectionError("no answer")
+            return await read_order(order_id)
+
+        here.platform.read_order = late
+        waiting = asyncio.ensure_future(here.capture(request_id="one", engine=other))
+        await asyncio.sleep(1)
+        here.platform.read_order = read_order
+        first = await here.capture(request_id="one")
+        assert (await waiting).operation.operation_id == first.operation.operation_id
+        assert here.asked("capture") == [first.operation.reference]
+
+
 @in_virtual_time
 async def test_action_that_is_refused_anyhow_does_not_ask_the_shop(tmp_path):
     async with world(tmp_path) as here:

@@ -7,8 +7,9 @@ import pytest
 
 from payment_actions_server.plugins import PaymentStatus
 from payment_actions_xcart.settings import Settings
-from payment_actions_xcart.simulator import app, control, faults, vocabulary
+from payment_actions_xcart.simulator import app, control, control_fields, faults, vocabulary
 from payment_actions_xcart.simulator.admin import Section
+from payment_actions_xcart.simulator.settings import ShopSettings
 from payment_actions_xcart.simulator.shop import Shop
 from payment_actions_xcart.statuses import CODES
 
@@ -20,8 +21,10 @@ def named():
     yield from faults.KINDS
     yield from (field.name for field in fields(faults.Fault))
     yield from vocabulary.STORAGE_STYLES
+    yield from vocabulary.AMAZON_MODULES
+    yield from (field.name for field in fields(ShopSettings))
     yield from vocabulary.CELL_NAMES
-    yield from (field for field in control._ORDER_FIELDS if field != "total")
+    yield from (field for field in control_fields.ORDER_FIELDS if field != "total")
     yield from (route.path.replace(":int", "") for route in control.Control(Shop(), [], Section()).routes())
     yield from (option for action in app._parser()._actions for option in action.option_strings if option[:2] == "--")
 

@@ -5,7 +5,13 @@ from payment_actions_amazon_pay.objects import Capture, Refund
 from payment_actions_amazon_pay.reading import Reading, known_ids
 from payment_actions_amazon_pay.snapshots import refundable_minor
 from payment_actions_amazon_pay.states import CaptureView, Money, Standing, Undecidable
-from payment_actions_server.plugins import GatewayPayment, GatewayRequest, NotExecuted, StateConflict
+from payment_actions_server.plugins import (
+    GatewayPayment,
+    GatewayRequest,
+    NotExecuted,
+    StateConflict,
+    format_amount,
+)
 
 
 class Finding:
@@ -20,11 +26,17 @@ class Finding:
     async def authorization_to_capture(self, request: GatewayRequest) -> str:
         """Return the authorization to capture; for every attempt the one that the first attempt reached.
 
-        :raises StateConflict: none is open.
+        :raises StateConflict: none is open, or it is in another currency.
         """
         known = known_ids(request.payment, "authorization")
-        if len(known) == 1:
-            return known[0]
+        target = known[0] if len(known) == 1 else await self._open_authorization(request)
+        currency_code = await self._reading.currency_code(target)
+        if currency_code != request.currency_code:
+            remedy = "Void it, set the shop's Amazon Pay region to the order's currency, and let the buyer order again"
+            raise _other_currency(request, f"authorization {target}", currency_code, remedy)
+        return target
+
+    async def _open_authorization(self, request: GatewayRequest) -> str:
         views = await self._reading.authorizations(request.payment)
         for view in views:
             if any(capture.capture.reference == request.reference for capture in view.captures):
@@ -54,13 +66,17 @@ class Finding:
         Amazon itself would return up to 15 % more than was captured, so a refund that somebody has just made
         in Seller Central would not bar ours.
 
-        :raises StateConflict: nothing is captured, or less is left.
+        :raises StateConflict: nothing is captured, less is left, or it is in another currency.
         """
         captures = await self._reading.captures(request.payment)
         for view in captures:
             if any(refund.reference == request.reference for refund in view.refunds):
                 return view.capture.id
         holding = [view for view in captures if view.money is Money.MOVED]
+        for view in holding:
+            if view.capture.currency_code != request.currency_code:
+                remedy = "Refund it in Seller Central, in its own currency"
+                raise _other_currency(request, f"capture {view.capture.id}", view.capture.currency_code, remedy)
         for view in holding:
             if refundable_minor(view) >= request.amount_minor:
                 return view.capture.id
@@ -106,11 +122,20 @@ def _none_open(payment: GatewayPayment) -> StateConflict:
     return StateConflict(f"no authorization of order {payment.order_number} is open")
 
 
+def _other_currency(request: GatewayRequest, what: str, currency_code: str, remedy: str) -> StateConflict:
+    return StateConflict(
+        f"{request.action} of order {request.payment.order_number} was asked for in {request.currency_code}, and {what}"
+        f" at Amazon Pay is in {currency_code}; nothing was sent. {remedy}",
+        reason_code="CurrencyMismatch",
+    )
+
+
 def _too_little(request: GatewayRequest, holding: list[CaptureView]) -> StateConflict | NotExecuted:
     order = f"order {request.payment.order_number}"
     left = sum(max(0, refundable_minor(view)) for view in holding)
     if left < request.amount_minor:
-        return StateConflict(f"{order} has {left} minor units left to refund, {request.amount_minor} were asked for")
+        shown, asked = (format_amount(minor, request.currency_code) for minor in (left, request.amount_minor))
+        return StateConflict(f"{order} has {shown} left to refund, {asked} were asked for")
     return NotExecuted(
         f"{order} was captured in {len(holding)} parts, and none holds the whole refund: refund them in Seller"
         " Central, or part by part where the store allows it"

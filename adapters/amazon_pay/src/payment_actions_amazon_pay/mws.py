@@ -47,6 +47,8 @@ def _nothing(_: Element) -> None:
 CAPTURE: Final = Operation("Capture", "CaptureDetails", capture_of)
 REFUND: Final = Operation("Refund", "RefundDetails", refund_of)
 CLOSE_AUTHORIZATION: Final = Operation("CloseAuthorization", "", _nothing)
+CLOSE_ORDER_REFERENCE: Final = Operation("CloseOrderReference", "", _nothing)
+CANCEL_ORDER_REFERENCE: Final = Operation("CancelOrderReference", "", _nothing)
 GET_ORDER_REFERENCE: Final = Operation("GetOrderReferenceDetails", "OrderReferenceDetails", order_reference_of)
 GET_AUTHORIZATION: Final = Operation("GetAuthorizationDetails", "AuthorizationDetails", authorization_of)
 GET_CAPTURE: Final = Operation("GetCaptureDetails", "CaptureDetails", capture_of)
@@ -59,7 +61,10 @@ def utc_now() -> datetime:
 
 
 class Mws:
-    """One account's connection to MWS."""
+    """One account's connection to MWS.
+
+    :param patient: each request waits until the quota is not needed for others.
+    """
 
     def __init__(
         self,
@@ -67,20 +72,32 @@ class Mws:
         http: Callable[[], httpx.AsyncClient],
         throttle: Throttle,
         now: Callable[[], datetime] = utc_now,
+        *,
+        patient: bool = False,
     ) -> None:
         self._settings = settings
         self._http = http
         self._throttle = throttle
+        self._admit = throttle.admit_when_idle if patient else throttle.admit
         self._now = now
 
-    async def move(self, operation: Operation[T], parameters: Mapping[str, str]) -> T:
+    async def admit(self, operation: Operation[T]) -> None:
+        """Wait until the quota allows the operation; it then counts as sent.
+
+        :raises Throttled: it takes too long; it does not count.
+        """
+        await self._admit(operation.name)
+
+    async def move(self, operation: Operation[T], parameters: Mapping[str, str], *, admitted: bool = False) -> T:
         """Make one attempt at an operation that may move something.
 
+        :param admitted: `admit` has waited for the quota already.
         :raises NotExecuted: certain that this attempt did nothing.
         :raises StateConflict: refused, and a lost earlier attempt could be why.
         :raises AnswerUnclear: nothing is certain.
         """
-        await self._throttle.admit(operation.name)
+        if not admitted:
+            await self.admit(operation)
         answer = await exchange(
             self._http(),
             self._request(operation.name, parameters),

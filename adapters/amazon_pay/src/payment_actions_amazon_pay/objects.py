@@ -17,6 +17,9 @@ from payment_actions_server.plugins import to_minor
 TEXT_LENGTH_MAX: Final = 2048
 """Longer than anything Amazon documents; bounds what an answer can put into messages and records."""
 
+NO_CURRENCY: Final = "XXX"
+"""ISO 4217's word for no currency; money that moves has one."""
+
 
 class Malformed(Exception):
     """An answer or notification that does not say what its kind must say."""
@@ -54,6 +57,7 @@ class Authorization:
     capture_ids: tuple[str, ...]
     creation_time: datetime | None
     expire_time: datetime | None
+    update_time: datetime | None = None  #: When it came into its present state.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +127,7 @@ def authorization_of(element: Element) -> Authorization:
         capture_ids=_ids(element),
         creation_time=_time(element, "CreationTimestamp"),
         expire_time=_time(element, "ExpirationTimestamp"),
+        update_time=_time(element, "AuthorizationStatus/LastUpdateTimestamp"),
     )
 
 
@@ -175,6 +180,8 @@ def _status(element: Element, path: str) -> Status:
 
 def _amount(element: Element, path: str) -> tuple[int, str]:
     currency_code = _required(element, f"{path}/CurrencyCode")
+    if currency_code == NO_CURRENCY:
+        raise Malformed(f"{element.tag}/{path}: an amount in no currency")
     try:
         amount_minor = to_minor(_required(element, f"{path}/Amount"), currency_code)
     except ValueError as error:

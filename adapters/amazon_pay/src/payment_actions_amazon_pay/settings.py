@@ -73,6 +73,8 @@ class AmazonPayV1Settings:
     """Whether to keep Amazon's request quotas; only a simulator that was started without them needs none."""
     soft_descriptor: Annotated[str, Field(max_length=16)] = ""
     """What the buyer's statement says; empty: what Amazon prints by itself."""
+    close_order_references: StrictBool = True
+    """Whether an order reference is closed after its capture, and cancelled after its authorization timed out."""
     timeout_seconds: Annotated[float, Field(strict=True, gt=0, le=54, allow_inf_nan=False)] = 15.0
     """How long one answer of Amazon is waited for."""
 

@@ -84,9 +84,9 @@ def newest(views: Iterable[AuthorizationView]) -> AuthorizationView:
     return max(enumerate(views), key=lambda numbered: (_created(numbered[1]), numbered[0]))[1]
 
 
-def accounted_minor(views: Iterable[AuthorizationView]) -> int:
-    """Return how much of an order these authorizations hold, wait for or have collected."""
-    live = [view for view in views if view.standing in LIVE]
+def accounted_minor(views: Iterable[AuthorizationView], currency_code: str) -> int:
+    """Return how much of an order in ``currency_code`` these authorizations hold, wait for or have collected."""
+    live = [view for view in views if view.standing in LIVE and currency_of(view) == currency_code]
     return sum(_captured(view) if view.standing is Standing.COLLECTED else _reserved(view) for view in live)
 
 
@@ -95,6 +95,11 @@ def collected(view: AuthorizationView) -> list[CaptureView]:
     if view.standing is not Standing.COLLECTED:
         return []
     return [capture for capture in view.captures if capture.money is Money.MOVED]
+
+
+def currency_of(view: AuthorizationView) -> str:
+    """Return the currency of an authorization, or of the capture that stands for one."""
+    return view.authorization.currency_code if view.authorization else view.captures[0].capture.currency_code
 
 
 def refunded_minor(view: CaptureView) -> int:

@@ -21,6 +21,9 @@ MARGIN_SECONDS: Final = 0.25
 
 RETRY_SECONDS_MIN: Final = 1.0
 
+IDLE_WAIT_SECONDS_MAX: Final = 3600.0
+"""How long a request that can wait stays behind those that cannot, before it is given up."""
+
 
 class Quota(NamedTuple):
     """How many requests at once, and how fast that allowance comes back."""
@@ -53,12 +56,16 @@ class Bucket:
         self._tokens = float(quota.burst)
         self._updated = now
 
-    def wait_seconds(self, now: float) -> float:
-        """Return how long a request made now has to wait."""
+    def wait_seconds(self, now: float, requests: float = 1.0) -> float:
+        """Return how long it takes until the allowance is good for so many requests at once."""
         self._restore(now)
-        if self._tokens >= 1.0:
+        if self._tokens >= requests:
             return 0.0
-        return (1.0 - self._tokens) / self._quota.restore_per_second + MARGIN_SECONDS
+        return (requests - self._tokens) / self._quota.restore_per_second + MARGIN_SECONDS
+
+    def idle_wait_seconds(self, now: float, requests: float) -> float:
+        """Return how long it takes until half of the burst is left after so many requests."""
+        return self.wait_seconds(now, self._quota.burst / 2 + requests)
 
     def take(self, now: float) -> None:
         """Spend one request, even if only the future can pay for it."""
@@ -111,12 +118,37 @@ class Throttle:
         if wait > 0:
             await self._sleep(wait)
 
+    async def admit_when_idle(self, operation: str) -> None:
+        """Wait until the request leaves half of the burst to requests that cannot wait; it then counts as sent.
+
+        Amazon may count operations of one kind together, so the other operations' allowances are looked at too.
+
+        :raises Throttled: the quota was in use for `IDLE_WAIT_SECONDS_MAX`; it does not count.
+        """
+        waited = 0.0
+        while (wait := self._idle_wait_seconds(operation)) > 0:
+            waited += wait
+            if waited > IDLE_WAIT_SECONDS_MAX:
+                raise Throttled(
+                    f"Amazon Pay's quota for {operation} was needed for more urgent requests; nothing was sent",
+                    retry_after_seconds=wait,
+                )
+            await self._sleep(wait)
+        self._bucket(operation, self._clock()).take(self._clock())
+
     def refused(self, operation: str) -> float:
         """Take note of a RequestThrottled answer; return after how many seconds to try again."""
         now = self._clock()
         bucket = self._bucket(operation, now)
         bucket.empty(now)
         return max(bucket.wait_seconds(now), RETRY_SECONDS_MIN)
+
+    def _idle_wait_seconds(self, operation: str) -> float:
+        now = self._clock()
+        own = self._bucket(operation, now)
+        quota = self._quotas.of(operation)
+        kin = (bucket for name, bucket in self._buckets.items() if self._quotas.of(name) is quota)
+        return max(bucket.idle_wait_seconds(now, 1.0 if bucket is own else 0.0) for bucket in kin)
 
     def _bucket(self, operation: str, now: float) -> Bucket:
         if operation not in self._buckets:  # Bounded: there are as many as MWS has operations.

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 
+from payment_actions_amazon_pay.closing import Closing
 from payment_actions_amazon_pay.exchange import AnswerUnclear
 from payment_actions_amazon_pay.finding import Finding, require_ours
 from payment_actions_amazon_pay.mws import (
@@ -19,6 +20,7 @@ from payment_actions_amazon_pay.mws import (
     utc_now,
 )
 from payment_actions_amazon_pay.notifications import notification_of
+from payment_actions_amazon_pay.objects import Capture
 from payment_actions_amazon_pay.reading import Reading
 from payment_actions_amazon_pay.settings import AmazonPayV1Settings, settings_from
 from payment_actions_amazon_pay.snapshots import newest, snapshot_of
@@ -47,6 +49,7 @@ from payment_actions_server.plugins import (
     GatewayResult,
     NotExecuted,
     Notification,
+    ResultState,
     Snapshot,
     Unavailable,
     to_decimal,
@@ -85,6 +88,8 @@ class AmazonPayV1:
         self._transport = transport
         throttle = throttle or shared_throttle(settings.endpoint, settings.account, _quotas(settings))
         self._mws = Mws(settings, lambda: self._http, throttle, now)
+        patient = Mws(settings, lambda: self._http, throttle, now, patient=True)
+        self._closing = Closing(patient, enabled=settings.close_order_references)
         self._reading = Reading(self._mws)
         self._finding = Finding(self._mws, self._reading)
         self._sns = Sns(settings, lambda: self._http, now)
@@ -131,7 +136,7 @@ class AmazonPayV1:
             captured = await self._mws.move(CAPTURE, parameters)
             with _already_sent():
                 require_ours(captured, request)
-                return capture_result(captured)
+                return self._capture_result(request, captured)
 
     async def void(self, request: GatewayRequest) -> GatewayResult:
         """Close what is open of the authorization, then read what became of it: the answer tells nothing."""
@@ -181,7 +186,7 @@ class AmazonPayV1:
                 match request.action:
                     case Action.CAPTURE:
                         captured = await self._finding.captured(request)
-                        return capture_result(captured) if captured else None
+                        return self._capture_result(request, captured) if captured else None
                     case Action.REFUND:
                         refunded = await self._finding.refunded(request)
                         return refund_result(refunded) if refunded else None
@@ -193,7 +198,10 @@ class AmazonPayV1:
         """Return what is true now; an unknown word of Amazon's is an error, never a guess."""
         async with self._within(Unavailable):
             with _only_asked():
-                return snapshot_of(await self._reading.picture(payment), payment.currency_code)
+                picture = await self._reading.picture(payment)
+                snapshot = snapshot_of(picture, payment.currency_code)
+                self._closing.follow_picture(payment, picture)
+                return snapshot
 
     # -- Notifications ---------------------------------------------------------------------------------------
 
@@ -206,7 +214,8 @@ class AmazonPayV1:
             return notification_of(envelope, self._settings)
 
     async def aclose(self) -> None:
-        """Give up connections."""
+        """End what is done beside the calls, and give up connections."""
+        await self._closing.aclose()
         if "_http" in self.__dict__:
             await self._http.aclose()
 
@@ -235,6 +244,12 @@ class AmazonPayV1:
                 yield
         except TimeoutError:
             raise too_late(f"Amazon Pay: not finished within {self._seconds_max:g} s") from None
+
+    def _capture_result(self, request: GatewayRequest, captured: Capture) -> GatewayResult:
+        result = capture_result(captured)
+        if result.state is ResultState.SUCCEEDED:
+            self._closing.follow_capture(request.payment, captured)
+        return result
 
     def _note(self, name: str, request: GatewayRequest) -> dict[str, str]:
         """Return the note as a parameter, or none."""

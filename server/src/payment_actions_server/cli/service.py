@@ -34,14 +34,25 @@ def serve(context: typer.Context, config: _ConfigOption = _CONFIG) -> None:
 
 
 def check(
-    context: typer.Context, config: Annotated[Path, typer.Argument(help="The configuration file.")] = _CONFIG
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(help="The configuration file.")] = _CONFIG,
+    *,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask the shops and gateways as well; --timeout bounds each.")
+    ] = False,
 ) -> None:
-    """Say what is wrong with a configuration and with the plugins it needs, without serving."""
+    """Say what is wrong with a configuration and with the installed plugins, without serving."""
     from payment_actions_server import app
+    from payment_actions_server.config import read_config
 
-    output = session_of(context).output
-    _log_to_stderr()
-    problems = app.check(config)
+    session = session_of(context)
+    output = session.output
+    found, problems = read_config(config)
+    _log_to_stderr(found.secrets)
+    problems += app.check_config(found)
+    if online:
+        with output.waiting("Asking the shops and gateways ..."):
+            problems += app.check_online(config, session.timeout)
     if output.as_json:
         output.document({"problems": [problem._asdict() for problem in problems]})
     elif problems:
@@ -54,7 +65,7 @@ def check(
 
 
 def plugins(context: typer.Context) -> None:
-    """List the plugins that were found, what each brings, and what is wrong with it."""
+    """List the plugins that were found, what each brings, which review or observe, and what is wrong with it."""
     from payment_actions_server.plugins.loader import load_plugins
 
     output = session_of(context).output
@@ -74,20 +85,16 @@ def plugins(context: typer.Context) -> None:
 
 def migrate(context: typer.Context, config: _ConfigOption = _CONFIG) -> None:
     """Bring the database's schema up to date. `serve` does so too; this is for doing it beforehand."""
+    from payment_actions_server import app
     from payment_actions_server.config import load_config
-    from payment_actions_server.storage import open_storage
 
     output = session_of(context).output
     _log_to_stderr()
 
     with _problems_told(output):
-        url = load_config(config).server.database
-        try:
-            storage = open_storage(url)
-        except ValueError as error:
-            output.say(f"{config}: server.database: {error}", style="red")
-            raise typer.Exit(ExitCode.CONFIGURATION) from None
-        asyncio.run(_start_and_close(storage))
+        found = load_config(config)
+        _log_to_stderr(found.secrets)
+        asyncio.run(_start_and_close(app.storage_of(found)))
     if output.as_json:
         output.document({"migrated": True})
     else:
@@ -136,11 +143,13 @@ def _plugin(info: Any) -> dict[str, Any]:
         "origin": info.origin,
         "storePlatforms": list(info.store_platforms),
         "gateways": list(info.gateways),
+        "reviews": info.reviews,
+        "observes": info.observes,
         "error": info.error,
     }
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr(secrets: Iterable[str] = ()) -> None:
     from payment_actions_server import log
 
-    log.configure("error")  # stdout is for the answer.
+    log.configure("error", secrets=secrets)  # stdout is for the answer.

@@ -35,8 +35,6 @@ def exponent(currency_code: str) -> int:
 
     :raises ValueError: ``currency_code`` is not an ISO 4217 code in use.
     """
-    if currency_code == NO_CURRENCY:
-        return 0
     try:
         return EXPONENTS[currency_code]
     except KeyError:
@@ -72,7 +70,7 @@ def to_decimal(amount_minor: int, currency_code: str) -> Decimal:
 
 def format_amount(amount_minor: int, currency_code: str) -> str:
     """Return an amount for people and messages: ``12990, "USD"`` -> ``"129.90 USD"``."""
-    digits = exponent(currency_code)
+    digits = 0 if currency_code == NO_CURRENCY else exponent(currency_code)
     if not digits:
         return f"{amount_minor} {currency_code}"
     units, rest = divmod(abs(amount_minor), 10**digits)

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
-from payment_actions_server.domain.decision import Offer, refresh_of, resolve_amount
-from payment_actions_server.domain.errors import ActionNotAvailable, EtagMismatch, OrderChanged, PaymentActionsError
+from payment_actions_server.domain.decision import Offer, refresh_of
+from payment_actions_server.domain.errors import EtagMismatch, OrderChanged, PaymentActionsError
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import ActionRequest, Operation, reference_of
@@ -19,6 +19,7 @@ from payment_actions_server.engine.ledger import Cause, Ledger
 from payment_actions_server.engine.order_guard import READS_MAX, OrderGuard
 from payment_actions_server.engine.orders import OrderTerms, terms_of
 from payment_actions_server.engine.sight import Sight, unavailable
+from payment_actions_server.engine.store import Store
 from payment_actions_server.engine.store_updates import Claimed, StoreUpdates
 from payment_actions_server.engine.view import ActionResult
 from payment_actions_server.plugins import NotExecuted
@@ -98,11 +99,22 @@ class Actions:
         known = await self._context.storage.record(key, request_id=request.request_id)
         if known.asked is None and known.payment is None:
             await self._sight.see(key)
-        unchecked = store is None or request.action is Action.VOID or store.order_check is not OrderCheck.BEFORE_MONEY
-        if known.asked is not None or unchecked or store is None:
+        checked = request.action is not Action.VOID and known.asked is None
+        if store is None or not checked or store.order_check is OrderCheck.AS_LISTED:
             started = await self._started(request, None)
             assert started is not None
             return started
+        try:
+            return await self._begun_checked(store, request)
+        except PaymentActionsError:
+            # Another replica may have begun this very request since: then its operation is the answer.
+            known = await self._context.storage.record(key, request_id=request.request_id)
+            if known.asked is None:
+                raise
+            return _Started(known.asked.answer_to(request), known.payment, new=False)
+
+    async def _begun_checked(self, store: Store, request: ActionRequest) -> _Started:
+        """Commit the intent while the record says of the order what the shop says."""
         for _ in range(READS_MAX):
             terms = await self._guard.confirm(store, request, self._checked)
             started = await self._started(request, terms)
@@ -169,18 +181,7 @@ class Actions:
                 current_etag=payment.etag,
                 order_id=payment.order_id,
             )
-        whole = self._context.offer(payment, in_flight, request.action, request.actor)
-        offer = whole._replace(amount_minor=resolve_amount(whole, request.amount_minor, request.currency_code))
-        if offer.amount_minor != whole.amount_minor:
-            self._review_part(payment, offer, request.actor)
-        return offer
-
-    def _review_part(self, payment: Payment, offer: Offer, actor: str) -> None:
-        """Ask the policies about the amount that is really to move: what was offered, and reviewed, is the whole."""
-        objection = self._context.review(payment, offer, actor)
-        if objection is not None:
-            policy, why = objection
-            raise ActionNotAvailable(why, action=offer.action.value, policy=policy)
+        return self._context.offer(payment, in_flight, request)
 
     def _intent(self, payment: Payment, request: ActionRequest, offer: Offer, operation_id: str) -> Operation:
         now = self._context.clock.now()

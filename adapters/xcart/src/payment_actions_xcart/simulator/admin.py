@@ -11,14 +11,16 @@ from decimal import Decimal
 from html import escape
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from . import vocabulary as words
-from .shop import InvalidArgument, Order, OrderMissing, Shop
+from .amazon_module import Notice
+from .amazon_page import find_module, render_section
+from .errors import InvalidArgument, OrderMissing
+from .shop import Order, Shop
 
 ADMIN: Final = "/admin/"
 ANYBODY: Final = "anna@shop.example"
@@ -62,12 +64,17 @@ class Section:
         return f"{address.scheme}://{address.netloc}" if self.script else ""
 
     def html(self, order: Order, admin: str) -> str:
-        """Return it for one order."""
-        values = {"order_id": str(order.id), "order_number": order.number, "admin": admin}
+        """Return it for one order, under a line that says whose it is."""
+        values = {"order_id": str(order.id), "order_number": order.number or "", "admin": admin}
         tag = self.tag
         for name, value in values.items():
             tag = tag.replace(f"{{{name}}}", escape(value))
-        return f'<script type="module" src="{self.script}"></script>\n{tag}' if self.script else ""
+        if not self.script:
+            return ""
+        whose = f"Another service's section ({urlsplit(self.script).netloc})"
+        return f"""<section class="embedded" aria-label="{escape(whose)}"><p class="whose">{escape(whose)}</p>
+<script type="module" src="{self.script}"></script>
+{tag}</section>"""
 
 
 class Admin:
@@ -76,13 +83,15 @@ class Admin:
     def __init__(self, shop: Shop, section: Section) -> None:
         self._shop = shop
         self._section = section
+        self._notices: dict[int, Notice] = {}  # Order id -> the notice for the next page.
 
     def routes(self) -> list[Route]:
-        """Return the routes; all of them read."""
+        """Return the routes; all but the buttons of X-Cart's own module only read."""
         return [
             Route("/admin/orders", self._list),
             Route("/admin/orders/{id:int}", self._order),
             Route("/admin/orders/{id:int}/statuses", self._statuses),
+            Route("/admin/orders/{id:int}/amazon", self._press, methods=["POST"]),
             Route("/admin/admin.css", lambda _: FileResponse(_FOLDER / "admin.css")),
             Route("/admin/admin.js", lambda _: FileResponse(_FOLDER / "admin.js", media_type="text/javascript")),
             Route("/favicon.ico", lambda _: Response(status_code=204)),
@@ -99,13 +108,31 @@ class Admin:
             order = self._shop.order(request.path_params["id"])
         except OrderMissing as missing:
             return self._page(request, "Not found", f"<h1>{escape(str(missing))}</h1>", code=404)
+        own = render_section(self._shop, order, self._notices.pop(order.id, None), _query(request))
         section = self._section.html(order, _admin(request))
-        body = f"""<h1>Order #{escape(order.number)}</h1>
+        body = f"""<h1>Order #{escape(_title(order))}</h1>
 <div class="columns">
-<div>{_invoice(order)}{section}</div>
+<div>{_invoice(order)}{own}{section}</div>
 <div>{_statuses_card(order)}{_customer(order)}</div>
 </div>"""
-        return self._page(request, f"Order #{order.number}", body, statuses=f"/admin/orders/{order.id}/statuses")
+        return self._page(request, f"Order #{_title(order)}", body, statuses=f"/admin/orders/{order.id}/statuses")
+
+    async def _press(self, request: Request) -> Response:
+        """Run the action of a button of X-Cart's own module, then show the order's page."""
+        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            return JSONResponse({"error": "a button of the admin is pressed on its own page"}, 403)
+        try:
+            order = self._shop.order(request.path_params["id"])
+        except OrderMissing as missing:
+            return JSONResponse({"error": str(missing)}, 404)
+        button = dict(parse_qsl((await request.body()).decode(errors="replace"))).get("button", "")
+        module = find_module(self._shop, order)
+        if module is None or button not in module.list_buttons():
+            notice = Notice("warning", "This action is not offered any more")
+        else:
+            notice = await module.press(button)
+        self._notices[order.id] = notice
+        return RedirectResponse(f"/admin/orders/{order.id}?{_query(request)}", 303)
 
     async def _statuses(self, request: Request) -> Response:
         try:
@@ -114,10 +141,7 @@ class Admin:
             return JSONResponse({"error": str(missing)}, 404)
 
     def _page(self, request: Request, title: str, body: str, *, statuses: str = "", code: int = 200) -> Response:
-        lang = request.query_params.get("lang", "en")
-        if not _LANGUAGE.fullmatch(lang):
-            lang = "en"
-        direction = "rtl" if request.query_params.get("dir") == "rtl" else "ltr"
+        lang, direction = _language(request), _direction(request)
         text = f"""<!doctype html>
 <html lang="{lang}" dir="{direction}">
 <head>
@@ -141,7 +165,7 @@ class Admin:
         others = f" {self._section.origin}" if self._section.origin else ""
         return (
             f"default-src 'none'; script-src 'self'{others}; connect-src 'self'{others}; style-src 'self';"
-            " img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            " img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         )
 
 
@@ -150,9 +174,27 @@ def _admin(request: Request) -> str:
     return name if _ADMIN_NAME.fullmatch(name) else ANYBODY
 
 
+def _language(request: Request) -> str:
+    lang = request.query_params.get("lang", "en")
+    return lang if _LANGUAGE.fullmatch(lang) else "en"
+
+
+def _direction(request: Request) -> str:
+    return "rtl" if request.query_params.get("dir") == "rtl" else "ltr"
+
+
+def _query(request: Request) -> str:
+    """Return the page's query as it was understood, for the page that follows a button."""
+    return urlencode({"admin": _admin(request), "lang": _language(request), "dir": _direction(request)})
+
+
+def _title(order: Order) -> str:
+    return f"{order.id} (cart)" if order.number is None else order.number
+
+
 def _row(order: Order) -> str:
     cells = (_date(order), order.email, order.method_name, _status_names(order)["payment_status"])
-    link = f'<a href="/admin/orders/{order.id}">#{escape(order.number)}</a>'
+    link = f'<a href="/admin/orders/{order.id}">#{escape(_title(order))}</a>'
     rest = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     return f'<tr><td>{link}</td>{rest}<td class="number">{_money(order.total, order.currency)}</td></tr>'
 
@@ -189,10 +231,8 @@ def _customer(order: Order) -> str:
 
 
 def _status_names(order: Order) -> dict[str, str]:
-    return {
-        "payment_status": words.PAYMENT_STATUSES[order.payment_status][1],
-        "shipping_status": words.SHIPPING_STATUSES[order.shipping_status][1],
-    }
+    rows = {"payment_status": order.payment_status, "shipping_status": order.shipping_status}
+    return {field: (row.name or row.code or f"Status {row.id}") if row else "-" for field, row in rows.items()}
 
 
 def _money(amount: Decimal, currency: str) -> str:

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import uvicorn
@@ -16,10 +17,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .admin import ADMIN, Admin, Section
 from .control import Control
+from .errors import InvalidArgument
 from .faults import Fault, Faults
+from .ipn import Ipn
 from .legacy import Keys, LegacyApi
 from .rest import RestApi, Tokens
-from .shop import InvalidArgument, Shop
+from .settings import CAPTURE_MODES, LEGACY_VERSIONS, ShopSettings
+from .shop import Shop
 
 # For development only: anybody can read them here.
 READ_TOKEN = "xcart-read-token"  # noqa: S105
@@ -28,14 +32,17 @@ READ_KEY = "xcart-read-key"
 WRITE_KEY = "xcart-write-key"
 
 
-def create_app(tokens: Tokens, keys: Keys, section: Section | None = None) -> ASGIApp:
+def create_app(
+    tokens: Tokens, keys: Keys, section: Section | None = None, settings: ShopSettings | None = None
+) -> ASGIApp:
     """Return the whole simulator as one ASGI application: an empty shop behind both APIs and its admin pages."""
-    shop, faults, embedded = Shop(), list[Fault](), section or Section()
+    shop, faults, embedded = Shop(settings), list[Fault](), section or Section()
     routes = [
         *RestApi(shop, tokens).routes(),
-        *LegacyApi(shop, keys).routes(),
         *Control(shop, faults, embedded).routes(),
         *Admin(shop, embedded).routes(),
+        *Ipn(shop).routes(),
+        *LegacyApi(shop, keys).routes(),
     ]
     return _RequestLog(Faults(Starlette(routes=routes), faults, shop), shop)
 
@@ -92,8 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     section = Section()
+    settings = ShopSettings(**{each.name: getattr(options, each.name) for each in fields(ShopSettings)})
     try:
         section.set(options.section_script, options.section_tag)
+        settings.check()
     except InvalidArgument as error:
         _parser().error(str(error))
     listener = _listen(options.host, options.port)
@@ -101,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Tokens(read=options.read_token, write=options.write_token),
         Keys(read=options.read_key, write=options.key),
         section,
+        settings,
     )
     config = uvicorn.Config(
         app, http=_DroppingProtocol, log_level="warning", access_log=False, lifespan="off",
@@ -133,6 +143,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--write-token", default=WRITE_TOKEN, help="5.5: the read/write token")
     parser.add_argument("--read-key", default=READ_KEY, help="5.0-5.4: the module's read key")
     parser.add_argument("--key", default=WRITE_KEY, help="5.0-5.4: the module's (write) key")
+    parser.add_argument("--admin-self", default="admin.php", help="5.0-5.4: the admin script's name")
+    parser.add_argument(
+        "--legacy-version", default="5.4", choices=LEGACY_VERSIONS, help="5.0-5.4: 5.1 ignores the conditions of a list"
+    )
+    amazon = parser.add_argument_group("X-Cart's own Amazon module")
+    amazon.add_argument("--amazon-url", default="", help="where Amazon Pay (MWS) is; empty: its buttons reach nothing")
+    amazon.add_argument("--amazon-seller-id", default="", help="the seller")
+    amazon.add_argument("--amazon-access-key", default="", help="the seller's access key")
+    amazon.add_argument("--amazon-secret-key", default="", help="the seller's secret key")
+    amazon.add_argument("--region-currency", default="EUR", help="the currency in which the module charges")
+    amazon.add_argument("--capture-mode", default="A", choices=CAPTURE_MODES, help="C captures at the checkout")
+    amazon.add_argument("--ipn-delay-seconds", type=float, default=5.0, help="how long an IPN waits in the shop")
     parser.add_argument("--section-script", default="", help="address of a module that the order page loads")
     parser.add_argument(
         "--section-tag", default="", help="what it is to show there; {order_id}, {order_number}, {admin}"

@@ -1,15 +1,17 @@
 """Faults on demand: what a shop on a bad day does to a request, injected in front of both APIs."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .errors import InvalidArgument
+from .legacy_request import Refused, merge_input, read_method
 from .rest import problem, unauthorized
-from .shop import InvalidArgument, Shop
+from .shop import Shop
 
 #: Kind of fault -> what it does.
 KINDS: Final = {
@@ -18,6 +20,7 @@ KINDS: Final = {
     "slow": "waits delay_seconds, then works as usual",
     "lose_answer": "executes the request, then drops the connection instead of answering",
     "lose_write_answer": "the same, of the next request that writes a status; others are answered",
+    "400": "answers 400, as for an exception inside; the shop does nothing",
     "401": "refuses the token (5.5: 401) or the key (5.0-5.4: 403)",
 }
 
@@ -30,8 +33,8 @@ class Fault:
 
     kind: str
     count: int = 1  # how many requests it still hits; 0: until it is removed
-    method: str = ""  # only this HTTP method; "": any
-    path: str = ""  # only paths that start so; "": any
+    method: str = ""  # only this HTTP method, or the older API's _method; "": any
+    path: str = ""  # only paths, or _path of the older API, that start so; "": any
     delay_seconds: float = 1.0  # slow only
 
     def __post_init__(self) -> None:
@@ -42,9 +45,9 @@ class Fault:
         if not isinstance(self.delay_seconds, int | float) or not 0 <= self.delay_seconds <= _DELAY_SECONDS_MAX:
             raise InvalidArgument(f"delay_seconds is 0 to {_DELAY_SECONDS_MAX:g}")
 
-    def matches(self, scope: Mapping[str, Any]) -> bool:
-        """Tell whether this fault hits the request."""
-        return self.method in ("", scope["method"]) and scope["path"].startswith(self.path)
+    def matches(self, method: str, path: str) -> bool:
+        """Tell whether this fault hits a request."""
+        return self.method in ("", method) and path.startswith(self.path)
 
     def as_json(self) -> dict[str, Any]:
         """Return the fault as the control interface tells it."""
@@ -61,9 +64,15 @@ class Faults:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or do to it what the first fault that matches says."""
-        if scope["type"] != "http" or not scope["path"].startswith(("/api", "/admin.php")):
+        legacy = scope["path"].endswith(".php") if scope["type"] == "http" else False
+        if scope["type"] != "http" or not (legacy or scope["path"].startswith("/api")) or not self._pending:
             return await self._app(scope, receive, send)
-        fault = next((fault for fault in self._pending if fault.matches(scope)), None)
+        names = [(scope["method"], scope["path"])]
+        if legacy:
+            request, receive = await _replayable(scope, receive)
+            names.append(request)
+        matching = (fault for fault in self._pending if any(fault.matches(*name) for name in names))
+        fault = next(matching, None)
         if fault is None:
             return await self._app(scope, receive, send)
         if fault.kind == "lose_write_answer":
@@ -101,8 +110,27 @@ class Faults:
         fault.count = max(fault.count - 1, 0)
 
 
+async def _replayable(scope: Scope, receive: Receive) -> tuple[tuple[str, str], Receive]:
+    """Return method and path of a request to the older API, and a way to receive its body once more."""
+    request = Request(scope, receive)
+    body = await request.body()
+    try:
+        given = merge_input(list(request.query_params.multi_items()), body, request.headers.get("content-type", ""))
+    except Refused:
+        given = {}
+    again: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return again.pop() if again else await receive()
+
+    return (read_method(given, request.headers, request.method), str(given.get("_path", ""))), replay
+
+
 def _refusal(kind: str, scope: Scope) -> Response:
-    legacy = scope["path"].startswith("/admin.php")
+    legacy = scope["path"].endswith(".php")
+    if kind == "400":
+        error = {"X-REST-Error": "An exception occurred while executing a query"}
+        return Response("[]", 400, error) if legacy else problem(400, "Bad Request")
     if kind == "401":
         return Response(status_code=403) if legacy else unauthorized()
     return Response("<html>Internal error</html>", 500) if legacy else problem(500, "Internal Server Error")

@@ -6,7 +6,7 @@ Source of the shapes: the 5.5 tree published as iidevv/xc55, ``classes/XLite/API
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -14,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import vocabulary as words
-from .shop import InvalidArgument, Order, OrderMissing, Shop
+from .errors import InvalidArgument, OrderMissing
+from .rest_shapes import ServerError, iso, order_json, status_json, transaction_json
+from .shop import PAYMENT, SHIPPING, Order, Shop
+from .statuses import StatusRow
 
 T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -28,6 +30,10 @@ _SORTABLE = {"order[lastRenewDate]": "renewed", "order[date]": "date"}
 
 class _Invalid(Exception):
     """The body breaks a rule of its fields, which API Platform checks before anything else."""
+
+
+class _NotFound(Exception):
+    """API Platform finds no item: its own 404, which is no invalid argument."""
 
 
 def problem(status: int, detail: str) -> JSONResponse:
@@ -97,58 +103,76 @@ class RestApi:
                 return await handler(request)
             except _Invalid as error:
                 return problem(422, str(error))
+            except _NotFound:
+                return problem(404, "Not Found")
             except InvalidArgument as error:
                 return problem(400, str(error))
+            except ServerError:
+                return problem(500, "Internal Server Error")
 
         return answer
 
+    def _below(self, request: Request) -> Order:
+        """Return the order below which something is asked for; a cart is none to this API."""
+        order = self._shop.order(request.path_params["id"])
+        if order.is_cart:
+            raise _NotFound
+        return order
+
     async def _get(self, request: Request) -> Response:
         try:
-            return JSONResponse(order_json(self._shop.order(request.path_params["id"])))
+            return JSONResponse(order_json(self._below(request)))
         except OrderMissing:
-            return problem(404, "Not Found")  # no item: API Platform's own 404, not an invalid argument
+            raise _NotFound from None
 
     async def _by_number(self, request: Request) -> Response:
         try:
             return JSONResponse(order_json(self._shop.by_number(request.path_params["number"])))
         except OrderMissing:
-            return problem(404, "Not Found")
+            raise _NotFound from None
 
     async def _list(self, request: Request) -> Response:
-        found = [order for order in self._shop.orders.values() if _matches(order, request)]
+        found = [order for order in self._shop.list_placed() if _matches(order, request)]
         for name, direction in reversed(request.query_params.multi_items()):  # the first one named weighs most
             if name in _SORTABLE:
                 found.sort(key=attrgetter(_SORTABLE[name]), reverse=direction.lower() == "desc")
         return JSONResponse([order_json(order) for order in _page(found, request)])
 
     async def _payment_status(self, request: Request) -> Response:
-        order = self._shop.order(request.path_params["id"])
-        if request.method == "PUT":
-            await self._put_status(request, order, "payment_status")
-        return JSONResponse(status_json(words.PAYMENT_STATUSES, order.payment_status))
+        return await self._status(request, PAYMENT)
 
     async def _shipping_status(self, request: Request) -> Response:
-        order = self._shop.order(request.path_params["id"])
+        return await self._status(request, SHIPPING)
+
+    async def _status(self, request: Request, field: str) -> Response:
+        order = self._below(request)
         if request.method == "PUT":
-            await self._put_status(request, order, "shipping_status")
-        return JSONResponse(status_json(words.SHIPPING_STATUSES, order.shipping_status))
+            await self._put_status(request, order, field)
+        return JSONResponse(status_json(order.status(field)))
 
     async def _put_status(self, request: Request, order: Order, field: str) -> None:
         code = _body_code(await _body(request))
         self._shop.write_status(order, field, code, who=request.state.who, via="rest")
 
     async def _transactions(self, request: Request) -> Response:
-        order = self._shop.order(request.path_params["id"])
-        return JSONResponse(_page([transaction_json(order)], request))
+        order = self._owner(request)
+        return JSONResponse(_page([transaction_json(order)] if order else [], request))
 
     async def _details(self, request: Request) -> Response:
-        order = self._shop.order(request.path_params["id"])
-        rows = enumerate(order.details(), start=1)
+        order = self._owner(request)
+        rows = enumerate(order.details() if order else [], start=1)
         every = [{"id": row, "name": name, "value": value} for row, (name, value) in rows]
         return JSONResponse(_page(every, request))
 
+    def _owner(self, request: Request) -> Order | None:
+        """Return the order of a collection; None where there is no such order, for then the collection is empty."""
+        try:
+            return self._below(request)
+        except OrderMissing:
+            return None
+
     async def _history(self, request: Request) -> Response:
-        order = self._shop.order(request.path_params["id"])
+        order = self._below(request)
         return JSONResponse([line | {"date": iso(line["date"])} for line in order.history])
 
 
@@ -191,12 +215,16 @@ def _matches(order: Order, request: Request) -> bool:
     codes = query.getlist("paymentStatus.code") + query.getlist("paymentStatus.code[]")
     shipping = query.getlist("shippingStatus.code") + query.getlist("shippingStatus.code[]")
     return (
-        (not codes or order.payment_status in codes)
-        and (not shipping or order.shipping_status in shipping)
+        (not codes or _code(order.payment_status) in codes)
+        and (not shipping or _code(order.shipping_status) in shipping)
         and query.get("profile.login", "") in order.email
         and _timestamp(query.get("date[after]"), 0) <= order.date
         and order.date <= _timestamp(query.get("date[before]"), order.date)
     )
+
+
+def _code(row: StatusRow | None) -> str | None:
+    return row.code if row else None
 
 
 def _timestamp(text: str | None, default: int) -> int:
@@ -206,80 +234,3 @@ def _timestamp(text: str | None, default: int) -> int:
         return int(text) if text.isdigit() else int(datetime.fromisoformat(text).timestamp())
     except ValueError:
         raise InvalidArgument(f"'{text}' is no date") from None
-
-
-def iso(timestamp: int) -> str:
-    """Return a time as PHP's ``DATE_ISO8601`` writes it."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
-
-
-def status_json(table: Mapping[str, tuple[int, str, str]], code: str) -> dict[str, Any]:
-    """Return a payment or shipping status resource."""
-    number, name, customer_name = table[code]
-    return {"id": number, "code": code, "name": name, "customer_name": customer_name}
-
-
-def order_json(order: Order) -> dict[str, Any]:
-    """Return an order resource; its amounts are binary floats, as PHP writes them."""
-    return {
-        "id": order.id,
-        "order_number": order.number,
-        "total": float(order.total),
-        "sub_total": float(order.total),
-        "currency": order.currency,
-        "email": order.email,
-        "items": [],
-        "billing_address": None,
-        "shipping_address": None,
-        "create_date": iso(order.date),
-        "update_date": iso(order.renewed),
-        "payment_status": status_json(words.PAYMENT_STATUSES, order.payment_status),
-        "shipping_status": status_json(words.SHIPPING_STATUSES, order.shipping_status),
-        "customer_id": 1,
-        "order_profile_id": 1,
-        "shipping_id": 1,
-        "shipping_method_name": "Courier",
-        "notes": "",
-        "admin_notes": "",
-        "stock_status": "reduced",
-        "surcharges": [],
-        "tracking_numbers": [],
-    }
-
-
-def transaction_json(order: Order) -> dict[str, Any]:
-    """Return the order's payment transaction.
-
-    The published 5.5 source answers the method's name where the transaction's status belongs
-    (``OrderPaymentTransaction/Transformer/OutputTransformer.php``); an order can be told to do the same.
-    """
-    cells = enumerate(order.cells(), start=1)
-    return {
-        "id": order.transaction_id,
-        "public_id": f"{order.number}-XCRT",
-        "public_txn_id": f"{order.number}-XCRT"[:16],
-        "method_id": 77,
-        "type": "auth",
-        "date": iso(order.date),
-        "status": order.method_code if order.transaction_status_is_method_name else "S",
-        "name": order.method_code,
-        "local_name": order.method_name,
-        "currency": order.currency,
-        "value": float(order.total),
-        "note": "",
-        "data": [
-            {"id": row, "name": name, "label": name, "value": value, "access_level": "A"}
-            for row, (name, value) in cells
-        ],
-        "backend_transactions": [
-            {
-                "id": backend.id,
-                "type": backend.type,
-                "date": iso(backend.date),
-                "status": backend.status,
-                "value": float(backend.value),
-                "data": [],
-            }
-            for backend in order.backend
-        ],
-    }

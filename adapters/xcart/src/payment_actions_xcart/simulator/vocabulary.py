@@ -2,28 +2,28 @@
 
 from typing import Final
 
-#: Payment status code -> (database id, name in the admin, name the customer sees).
-PAYMENT_STATUSES: Final = {
-    "A": (1, "Authorized", "Authorized"),
-    "PP": (2, "Partially paid", "Partially paid"),
-    "P": (3, "Paid", "Paid"),
-    "D": (4, "Declined", "Declined"),
-    "C": (5, "Cancelled", "Cancelled"),
-    "Q": (6, "Awaiting payment", "Awaiting payment"),
-    "R": (7, "Refunded", "Refunded"),
-}
+#: Payment status: database id, code, name in the admin, name the customer sees. The position is ten times the id.
+PAYMENT_STATUSES: Final = (
+    (1, "Q", "Awaiting payment", "Awaiting payment"),
+    (2, "A", "Authorized", "Authorized"),
+    (3, "PP", "Partially paid", "Partially paid"),
+    (4, "P", "Paid", "Paid"),
+    (5, "D", "Declined", "Declined"),
+    (6, "C", "Cancelled", "Cancelled"),
+    (7, "R", "Refunded", "Refunded"),
+)
 
-#: Shipping status code -> (database id, name in the admin, name the customer sees).
-SHIPPING_STATUSES: Final = {
-    "N": (1, "New", "New"),
-    "P": (2, "Processing", "Processing"),
-    "S": (3, "Shipped", "Shipped"),
-    "D": (4, "Delivered", "Delivered"),
-    "WND": (5, "Will not deliver", "Will not deliver"),
-    "R": (6, "Returned", "Returned"),
-    "WFA": (7, "Waiting for approval", "Waiting for approval"),
-    "NBA": (8, "New (backordered)", "New"),
-}
+#: Shipping status: the same.
+SHIPPING_STATUSES: Final = (
+    (1, "N", "New", "New"),
+    (2, "P", "Processing", "Processing"),
+    (3, "S", "Shipped", "Shipped"),
+    (4, "D", "Delivered", "Delivered"),
+    (5, "WND", "Will not deliver", "Will not deliver"),
+    (6, "R", "Returned", "Returned"),
+    (7, "WFA", "Waiting for approval", "Waiting for approval"),
+    (8, "NBA", "New (backordered)", "New"),
+)
 
 BACKEND_TYPES: Final = frozenset(
     {
@@ -72,6 +72,11 @@ CELL_NAMES: Final = {
 
 #: Where an order keeps its Amazon ids. "both" is an order that the later module's migration has copied.
 STORAGE_STYLES: Final = ("order_details", "transaction_data", "both")
+
+#: Which of X-Cart's Amazon modules the shop has: the first one until 5.3.3, the later one since 5.3.4.
+AMAZON_MODULES: Final = ("first", "later")
+
+TRANSACTION_TYPES: Final = ("auth", "sale")
 
 #: What X-Cart 5 calls the event in an order's history.
 HISTORY_CODES: Final = {

@@ -63,6 +63,7 @@ class Refresh:
         self._background = background
         self._looking: dict[PaymentKey, asyncio.Task[Look]] = {}
         self._next: dict[PaymentKey, asyncio.Task[Look]] = {}
+        self._asked: set[PaymentKey] = set()  #: Disputed payments that staff asked to look at; see `refresh`.
 
     async def refresh(self, key: PaymentKey, cause: Cause) -> list[Event]:
         """Look, or share the look that is under way.
@@ -71,9 +72,25 @@ class Refresh:
         :raises OrderNotFound, PlatformUnavailable: nothing was followed.
         :raises GatewayUnavailable, GatewayThrottled: no snapshot was followed; what was found out before that stands.
         """
-        await self._sight.see(key)
-        task = self._looking.get(key) or self._start(key, cause)
-        return (await asyncio.shield(task)).events
+        record = await self._sight.see(key)
+        if cause.asked and record.store_update is not None and record.store_update.state is StoreUpdateState.DISPUTED:
+            return await self._refresh_disputed(key, cause)
+        return (await self._share(key, cause)).events
+
+    async def _refresh_disputed(self, key: PaymentKey, cause: Cause) -> list[Event]:
+        """Look so that the dispute begins anew, also where the look under way is one that nobody asked for."""
+        self._asked.add(key)
+        try:
+            look = await self._share(key, cause)
+            if key in self._asked:  # That look was past the shop's status when staff asked.
+                look = await self._share(key, cause)
+        finally:
+            self._asked.discard(key)
+        return look.events
+
+    async def _share(self, key: PaymentKey, cause: Cause) -> Look:
+        """Look, or share the look that is under way."""
+        return await asyncio.shield(self._looking.get(key) or self._start(key, cause))
 
     async def refresh_anew(self, key: PaymentKey, cause: Cause) -> Look:
         """Look, starting from now: a look that is under way may have missed what we were just told of.
@@ -146,8 +163,10 @@ class Refresh:
                 await self._recovery.look_after(key, cause)
                 payment = await self._payment(key)
             payment = await self._follow_gateway(store, payment, cause)
+        asked = cause.asked or key in self._asked
+        self._asked.discard(key)
         if found.store_update is not None:
-            await self._follow_status(reading, found.store_update, key, cause)
+            await self._follow_status(reading, found.store_update, key, cause, asked=asked)
         events = await self._news(payment, before)
         if all(event.type is EventType.ORDER_CHANGED for event in events):  # Of the payment itself, no news.
             await self._context.storage.change(
@@ -169,7 +188,7 @@ class Refresh:
         if unknown_refund and payment.refreshes < self._context.policy.refund_looks_max:
             self._ledger.plan_look_again(work)  # The gateway may know of the shop's refund a little later.
         else:
-            self._ledger.plan_next_look(work, before)
+            self._ledger.plan_next_look(work, before, counting=unknown_refund or not reading.read)
         if cause.unless_new and not events:
             self._ledger.note_nothing_new(work, cause)
 
@@ -221,7 +240,9 @@ class Refresh:
             payment.key, lambda work: self._orders.follow(work, store, reading.order, cause, payment)
         )
 
-    async def _follow_status(self, reading: Reading, told: StoreUpdate, key: PaymentKey, cause: Cause) -> None:
+    async def _follow_status(
+        self, reading: Reading, told: StoreUpdate, key: PaymentKey, cause: Cause, *, asked: bool
+    ) -> None:
         """Take note of the status that the shop holds, now that the gateway has said what is true."""
         order = reading.order
         if order is None:
@@ -229,7 +250,7 @@ class Refresh:
         if order.platform_status == told.platform_status and told.state is not StoreUpdateState.DISPUTED:
             return
         await self._context.storage.change(
-            key, lambda work: self._orders.follow_status(work, order, told, cause, asked=cause.asked)
+            key, lambda work: self._orders.follow_status(work, order, told, cause, asked=asked)
         )
         self._context.wake_store_updates(key.store)
 

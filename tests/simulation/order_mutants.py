@@ -40,7 +40,7 @@ from simulation.planting import Patches, mutant
 # -- The order before the money ----------------------------------------------------------------------------------------
 
 
-@mutant("order not read before a capture", within=100, found_by=NO_BARRED_CAPTURE)
+@mutant("order not read before a capture", within=100, found_by=(NO_BARRED_CAPTURE, CAPTURED_AS_READ))
 def _() -> Patches:
     async def confirm(*_: Any) -> None:
         return None
@@ -48,7 +48,7 @@ def _() -> Patches:
     yield patch.object(OrderGuard, "confirm", confirm)
 
 
-@mutant("order read from the record instead of the shop", within=100, found_by=NO_BARRED_CAPTURE)
+@mutant("order read from the record instead of the shop", within=100, found_by=(NO_BARRED_CAPTURE, CAPTURED_AS_READ))
 def _() -> Patches:
     async def read_known(self: Orders, store: Any, payment: Payment) -> PlatformOrder:
         return _as_recorded(payment)
@@ -56,7 +56,11 @@ def _() -> Patches:
     yield patch.object(Orders, "read_known", read_known)
 
 
-@mutant("shop that cannot be asked taken for an order that stands", within=100, found_by=NO_BARRED_CAPTURE)
+@mutant(
+    "shop that cannot be asked taken for an order that stands",
+    within=100,
+    found_by=(NO_BARRED_CAPTURE, CAPTURED_AS_READ),
+)
 def _() -> Patches:
     original = Orders.read_known
 

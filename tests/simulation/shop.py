@@ -47,6 +47,7 @@ LIVELY: Final = Mood("lively", seconds=8.0, stubborn=0.1)
 MOODS: Final = (QUIET, QUIET, QUIET, LIVELY)
 """Of worlds without a theme."""
 
+TOTAL_ACTS: Final = MappingProxyType(_ACTS | {"reprice": 40, "recompute": 0, "show a refund": 0})
 STATUS_ACTS: Final = MappingProxyType(_ACTS | {"recompute": 40, "show a refund": 0, "delete": 1})
 REFUND_ACTS: Final = MappingProxyType(dict.fromkeys(_ACTS, 0) | {"show a refund": 20, "recompute": 4, "cancel": 2})
 

@@ -5,7 +5,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from simulation.shop import LIVELY, QUIET, REFUND_ACTS, STATUS_ACTS, Mood
+from simulation.shop import LIVELY, QUIET, REFUND_ACTS, STATUS_ACTS, TOTAL_ACTS, Mood
 from simulation.sides import BLIND, BLIND_FORGETS_SOON, FORGETS_SOON, SEES_ALL
 
 THEMED: Final = 0.25
@@ -111,15 +111,18 @@ SHOP_THEMED: Final = 0.3
 _ASKING: Final = MappingProxyType(_BUSY | {"refresh": 16, "look": 16})
 
 SHOP_THEMES: Final = (
-    # An order changes while it is read: the shop answers late, and the intent's commit is slow.
+    # An order changes while it is read: the shop answers late, the intent's commit is slow, and others look meanwhile.
     Theme(
         "orders change while they are read",
-        MappingProxyType({"platform: answer late": 0.3, "commit: slow before": 0.05, "commit: conflict": 0.05}),
+        MappingProxyType({"platform: answer late": 0.15, "commit: slow before": 0.15, "commit: conflict": 0.05}),
         amounts=(1_000, 12_990),
-        pace_seconds=3.0,
-        slow_leases=(0.1, 0.6),
-        weights=_ASKING,
-        mood=LIVELY._replace(seconds=2.0),
+        partial=True,
+        moody=False,
+        pace_seconds=2.0,
+        slow_leases=(0.1, 0.5),
+        weights=MappingProxyType(_BUSY | {"refresh": 60, "double click": 20, "console": 1}),
+        mood=LIVELY._replace(seconds=1.5, acts=TOTAL_ACTS),
+        discovery_seconds=5.0,
     ),
     # A shop that cannot be asked says nothing of its orders: no money moves meanwhile.
     Theme(
@@ -146,9 +149,9 @@ SHOP_THEMES: Final = (
         MappingProxyType({"look: unavailable": 0.1, "notification: lost": 0.3}),
         amounts=(1_000, 12_990),
         moody=False,
-        pace_seconds=6.0,
-        weights=MappingProxyType(_BUSY | {"console": 1}),
-        mood=LIVELY._replace(seconds=6.0, acts=REFUND_ACTS, stubborn=0.0),
+        pace_seconds=5.0,
+        weights=MappingProxyType(_BUSY | {"act": 16, "place": 20, "double click": 1, "burst": 0, "console": 1}),
+        mood=LIVELY._replace(seconds=3.0, acts=REFUND_ACTS, stubborn=0.0),
         discovery_seconds=15.0,
     ),
 )

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 SHOWS_ORDER: Final = "in the end the payment shows its order"
 STORE_HOLDS: Final = "in the end the store holds the status"
-REFUND_FOUND: Final = "a refund that the shop shows is found"
 UNDER_ATTENTION: Final = "what an operator must end is under attention"
 BOUNDED_LOOKS: Final = "looks for a refund that only the shop shows are bounded"
 
@@ -22,8 +21,8 @@ LIST_SECONDS_MAX: Final = 600
 """How long it may take until a list has told what changed."""
 SILENCE_SECONDS: Final = 400.0
 """Longer than the schedule waits between two looks."""
-AFTER_WRITE_SECONDS: Final = 60.0
-"""How long after a write that had failed the order is looked at once more."""
+LAST_LOOKS_SECONDS: Final = 180.0
+"""How long the looks may take that a last write to the shop gives rise to."""
 
 
 class EndOfShop:
@@ -65,14 +64,13 @@ class EndOfShop:
         """Return what a list tells and is not shown; a status that is shown as disputed waits for an operator."""
         if not self._world.setting.policy.discovery_seconds:
             return []
-        untold = [
+        return [
             (invariant, why)
             for payment in self._payments()
             if self._world.platform.present(payment.order_id) is not None
             for invariant, why in self._differences_of(payment)
             if invariant != STORE_HOLDS or payment.store_update_state is not StoreUpdateState.DISPUTED
         ]
-        return untold + [(REFUND_FOUND, why) for payment in self._payments() if (why := self._missing_refund(payment))]
 
     def _find_differences(self) -> list[tuple[str, str]]:
         return [each for payment in self._payments() for each in self._differences_of(payment)]
@@ -81,14 +79,6 @@ class EndOfShop:
         orders = self._world.auditor.orders
         found = [(SHOWS_ORDER, orders.find_difference(payment)), (STORE_HOLDS, orders.find_other_status(payment))]
         return [(invariant, why) for invariant, why in found if why]
-
-    def _missing_refund(self, payment: "Row") -> str:
-        """Return which refund the gateway knew when the shop first showed it, and the record lacks."""
-        order = self._world.platform.present(payment.order_id)
-        known = self._world.shop.shown_refunds.get(payment.order_id) == "knows"
-        if not known or order is None or not payment.ours or payment.refunded_minor >= order.refunded_minor:
-            return ""
-        return f"{payment}; the shop shows {order.refunded_minor} refunded, and the gateway knows it"
 
     async def _check_attention(self) -> None:
         """Payments that an operator must do something about are listed so."""
@@ -125,7 +115,7 @@ class EndOfShop:
         ]
         if not settled:
             return
-        await self._wait(AFTER_WRITE_SECONDS)
+        await self._wait(LAST_LOOKS_SECONDS)
         before = self._looks()
         await self._wait(SILENCE_SECONDS)
         looks = self._looks() - before

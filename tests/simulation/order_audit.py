@@ -32,6 +32,7 @@ NOTHING_BARRED: Final = "an order bars nothing once no money can be collected"
 BLAMED_RIGHTLY: Final = "the shop is blamed for its own changes only"
 BOUNDED_WAR: Final = "a tug of war with the shop is bounded"
 REFRESH_BEGINS_ANEW: Final = "only a refresh by staff begins a dispute anew"
+REFUND_FOUND: Final = "a refund that the shop shows is found"
 
 COLLECTABLE: Final = frozenset({PaymentStatus.PENDING, PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED})
 VOIDABLE: Final = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED})
@@ -237,6 +238,15 @@ class OrderAuditor:
         if order.status is payment.status or own:
             return ""
         return f"{payment}; the shop holds {order.status}, the store update is {payment.store_update_state}"
+
+    def find_missing_refund(self, payment: "Row") -> str:
+        """Return which refund a list shows, the gateway knew from the first, and the record lacks; empty: none."""
+        order = self._platform.present(payment.order_id)
+        known = self._world.shop.shown_refunds.get(payment.order_id) == "knows"
+        listed = self._world.setting.policy.discovery_seconds
+        if not (known and listed and payment.ours) or order is None or payment.refunded_minor >= order.refunded_minor:
+            return ""
+        return f"{payment}; the shop shows {order.refunded_minor} refunded, and the gateway knows it"
 
     # -- How it is known --------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from payment_actions_server.engine.orders import Orders
 from payment_actions_server.engine.refresh import Refresh
 from payment_actions_server.plugins import PlatformOrder
 from payment_actions_server.storage.lists import ListQueries
-from simulation.end_of_shop import BOUNDED_LOOKS, REFUND_FOUND, SHOWS_ORDER, STORE_HOLDS, UNDER_ATTENTION
+from simulation.end_of_shop import BOUNDED_LOOKS, SHOWS_ORDER, STORE_HOLDS, UNDER_ATTENTION
 from simulation.order_audit import (
     BLAMED_RIGHTLY,
     BOUNDED_WAR,
@@ -30,6 +30,7 @@ from simulation.order_audit import (
     NO_BARRED_CAPTURE,
     NOTHING_BARRED,
     REFRESH_BEGINS_ANEW,
+    REFUND_FOUND,
     REFUND_POSSIBLE,
     REFUSAL_SHOWN,
     SHOWN_FIRST,

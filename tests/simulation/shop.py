@@ -112,11 +112,9 @@ class Shop:
     def _change(self, order_id: str, order: PlatformOrder, name: str) -> None:
         total = self._original(order_id).total_minor
         assert total is not None
+        totals = (max(total // 2, 1), max(total // 2, 1), total, total + 500)
         changes: dict[str, Any] = {
-            "reprice": {
-                "total_minor": self._random.choice((max(total // 2, 1), total + 500, total + 10)),
-                "total_text": "",
-            },
+            "reprice": {"total_minor": self._random.choice(totals), "total_text": ""},
             "renumber": {"order_number": f"{order.order_number}-2"},
             "move to another method": {"method_code": "phone", "method_name": "Phone Ordering"},
             "move to another currency": {"currency_code": "EUR"},

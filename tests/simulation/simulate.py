@@ -25,6 +25,7 @@ from payment_actions_server.storage import StorageUnavailable, open_storage, sql
 from simulation.auditor import Row
 from simulation.clients import Clients, Watcher
 from simulation.end_of_shop import STORE_HOLDS, EndOfShop
+from simulation.order_audit import REFUND_FOUND
 from simulation.scheduler import ShuffledLoop
 from simulation.setting import Setting, setting_of
 from simulation.sides import SEES_ALL, Truth
@@ -254,7 +255,10 @@ class _Life:
         world, unknown = self.world, []
         in_flight = {intent.order_id for intent in world.auditor.intents.values() if intent.state.in_flight}
         for order_id, payment in world.auditor.payments.items():
-            truth = world.gateway.truth(order_id)
+            truth, missing = world.gateway.truth(order_id), world.auditor.orders.find_missing_refund(payment)
+            if missing and order_id not in in_flight:
+                unknown.append((REFUND_FOUND, missing))
+                continue
             if not payment.ours or order_id in in_flight or payment.facts == truth or self._nobody_told(payment):
                 continue
             assert truth is not None

@@ -114,12 +114,12 @@ SHOP_THEMES: Final = (
     # An order changes while it is read: the shop answers late, the intent's commit is slow, and others look meanwhile.
     Theme(
         "orders change while they are read",
-        MappingProxyType({"platform: answer late": 0.15, "commit: slow before": 0.15, "commit: conflict": 0.05}),
-        amounts=(1_000, 12_990),
+        MappingProxyType({"platform: answer late": 0.1, "commit: slow before": 0.3, "commit: conflict": 0.05}),
+        amounts=(12_990,),
         partial=True,
         moody=False,
         pace_seconds=2.0,
-        slow_leases=(0.1, 0.5),
+        slow_leases=(0.1, 0.4),
         weights=MappingProxyType(_BUSY | {"refresh": 60, "double click": 20, "console": 1}),
         mood=LIVELY._replace(seconds=1.5, acts=TOTAL_ACTS),
         discovery_seconds=5.0,

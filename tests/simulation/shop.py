@@ -49,7 +49,7 @@ MOODS: Final = (QUIET, QUIET, QUIET, LIVELY)
 
 TOTAL_ACTS: Final = MappingProxyType(_ACTS | {"reprice": 40, "recompute": 0, "show a refund": 0})
 STATUS_ACTS: Final = MappingProxyType(_ACTS | {"recompute": 40, "show a refund": 0, "delete": 1})
-REFUND_ACTS: Final = MappingProxyType(dict.fromkeys(_ACTS, 0) | {"show a refund": 20, "recompute": 4, "cancel": 2})
+REFUND_ACTS: Final = MappingProxyType(dict.fromkeys(_ACTS, 0) | {"show a refund": 20, "recompute": 1, "cancel": 1})
 
 
 class Shop:
@@ -91,16 +91,20 @@ class Shop:
         names = list(self._mood.acts)
         (name,) = self._random.choices(names, [self._mood.acts[each] for each in names])
         self._story.count(f"shop: {name}")
-        if order_id in self.deleted:
+        if name == "show a refund":
+            self._show_refund()
+        elif order_id in self.deleted:
             if name == "set right":
                 self._put_back(order_id)
-            return
+        else:
+            self._act_on(order_id, name)
+
+    def _act_on(self, order_id: str, name: str) -> None:
         do = {
             "cancel": self._cancel,
             "delete": self._delete,
             "set right": self.set_right,
             "recompute": self._recompute,
-            "show a refund": self._show_refund,
         }.get(name)
         if do is not None:
             do(order_id)
@@ -182,14 +186,20 @@ class Shop:
 
     # -- Refunds ----------------------------------------------------------------------------------------------------
 
-    def _show_refund(self, order_id: str) -> None:
+    def _show_refund(self) -> None:
         """Show a refund that was made past the service, or that the shop only believes in."""
-        left = self._refundable_minor(order_id)
-        if not left or order_id in self.shown_refunds or self._world.setting.lenient:
+        possible = [
+            order_id
+            for order_id in self._platform.history
+            if order_id not in self.shown_refunds and order_id not in self.deleted and self._refundable_minor(order_id)
+        ]
+        if not possible or self._world.setting.lenient:
             return
+        order_id = self._random.choice(possible)
+        left = self._refundable_minor(order_id)
         truth = self._gateway.truth(order_id)
         assert truth is not None
-        kind = self._random.choice(("knows", "later", "never"))
+        kind = self._random.choice(("knows", "knows", "later", "never"))
         self.shown_refunds[order_id] = kind
         self._tell(f"order {order_id} shows a refund of {left}; the gateway: {kind}")
         if kind == "knows":
@@ -197,7 +207,7 @@ class Shop:
         elif kind == "later":
             self._world.later(self._random.uniform(2, 60), lambda: self._refund(order_id))
         changes: dict[str, Any] = {"refunded_minor": truth.refunded_minor + left}
-        if self._random.random() < 0.5:
+        if self._random.random() < 0.3:
             changes |= {"status": PaymentStatus.REFUNDED, "platform_status": WORDS[PaymentStatus.REFUNDED]}
             self.status_changes[order_id] += 1
         self._platform.change(order_id, **changes)
@@ -209,7 +219,7 @@ class Shop:
             self._world.refund_untold(order_id, left)
 
     def _refundable_minor(self, order_id: str) -> int:
-        if self._gateway.pending_references(order_id):
+        if self._gateway.truth(order_id) is None or self._gateway.pending_references(order_id):
             return 0
         return self._gateway.left_minor(Action.REFUND, order_id)
 

@@ -150,8 +150,13 @@ SHOP_THEMES: Final = (
         amounts=(1_000, 12_990),
         moody=False,
         pace_seconds=5.0,
-        weights=MappingProxyType(_BUSY | {"act": 16, "place": 20, "double click": 1, "burst": 0, "console": 1}),
-        mood=LIVELY._replace(seconds=3.0, acts=REFUND_ACTS, stubborn=0.0),
+        weights=MappingProxyType(
+            _BUSY
+            | {"act": 12, "place": 5}
+            | dict.fromkeys(("double click", "ask twice", "repeat", "refresh", "crash", "freeze"), 1)
+            | dict.fromkeys(("burst", "console", "notify", "change"), 0)
+        ),
+        mood=LIVELY._replace(seconds=10.0, acts=REFUND_ACTS, stubborn=0.0),
         discovery_seconds=15.0,
     ),
 )

@@ -1,52 +1,9 @@
 """A list of orders in which not all is well: it gets past what cannot be read, and ends pages in time."""
 
-import json
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-import httpx
 import pytest
+from support.shop_proxy import stand_before
 
 from payment_actions_server.plugins import PaymentStatus, Unavailable
-
-
-@contextmanager
-def altered(shop, alter=lambda order: None, fails_at="nothing", instead=None):
-    """Stand before the shop, have ``alter`` change each order that it tells, and fail as the older API does.
-
-    :param instead: what is told instead of an order's transactions.
-    """
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if fails_at.encode() in body:
-                self.send_response(400)
-                self.send_header("X-REST-Error", "SQLSTATE[HY000] [2002] Connection refused")
-                self.end_headers()
-                self.wfile.write(b"null")
-                return
-            reply = httpx.request(self.command, shop.url + self.path[1:], headers=dict(self.headers), content=body)
-            told = instead if reply.request.url.path.endswith("/payment_transactions") and instead else reply.json()
-            for order in told if isinstance(told, list) else [told]:
-                if "order_number" in order or "orderNumber" in order:
-                    alter(order)
-            self.send_response(reply.status_code)
-            content = json.dumps(told).encode()
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_POST = do_GET  # noqa: N815 - the base class's name
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 async def whole_list(platform, pages_max=20):
@@ -72,20 +29,23 @@ async def test_an_order_without_a_payment_status_is_pending_and_ends_no_list(con
     # X-Cart leaves null where a status of the shop's own was deleted.
     for update_date in (1, 2, 3):
         shop.create(update_date=update_date)
-    with altered(shop, of_order_2("payment_status" if api == "rest" else "paymentStatus", None)) as url:
-        platform = connect(url=url)
+    field = "payment_status" if api == "rest" else "paymentStatus"
+    with stand_before(shop.url, alter=of_order_2(field, None)) as proxy:
+        platform = connect(url=proxy.url)
         order = await platform.read_order("2")
         assert (order.status, order.platform_status) == (PaymentStatus.PENDING, "")
         assert await whole_list(platform) == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize("total", [None, 1e30, "a lot"])
-async def test_an_order_whose_total_says_nothing_ends_no_list(connect, shop, caplog, total):
+@pytest.mark.parametrize(("total", "text"), [(None, "no total EUR"), (1e30, "1E+30 EUR"), ("a lot", "a lot EUR")])
+async def test_an_order_whose_total_says_nothing_is_listed_and_read_without_one(connect, shop, total, text):
     for update_date in (1, 2, 3):
         shop.create(update_date=update_date)
-    with altered(shop, of_order_2("total", total)) as url:
-        assert await whole_list(connect(url=url)) == ["1", "3"]
-    assert "order left out of a list" in caplog.text
+    with stand_before(shop.url, alter=of_order_2("total", total)) as proxy:
+        platform = connect(url=proxy.url)
+        assert await whole_list(platform) == ["1", "2", "3"]
+        order = await platform.read_order("2")
+    assert (order.total_minor, order.total_text) == (None, text)
 
 
 @pytest.mark.parametrize("api", ["rest"])
@@ -128,10 +88,10 @@ async def test_an_order_whose_transaction_cannot_be_read_now_is_not_read_without
     # Its ids are there; what the order's details hold may be of an attempt before.
     shop.create(storage="transaction_data", amazon={"order_reference": "S02-1234567-1234567"})
     with (
-        altered(shop, fails_at="_path=payment-transaction") as url,
+        stand_before(shop.url, fails_at="_path=payment-transaction") as proxy,
         pytest.raises(Unavailable, match="Connection refused"),
     ):
-        await connect(url=url).read_order("1")
+        await connect(url=proxy.url).read_order("1")
 
 
 @pytest.mark.parametrize("api", ["rest_legacy"])
@@ -139,8 +99,8 @@ async def test_an_error_of_the_older_api_is_no_missing_order(connect, shop):
     # It answers 400 for whatever went wrong inside, its database included; an unknown order is null.
     shop.create(update_date=1)
     shop.create(update_date=2)
-    with altered(shop, fails_at="_path=order%2F2") as url:
-        platform = connect(url=url)
+    with stand_before(shop.url, fails_at="_path=order%2F2") as proxy:
+        platform = connect(url=proxy.url)
         with pytest.raises(Unavailable, match="Connection refused"):
             await platform.read_order("2")
         page = await platform.list_orders(changed_after=None, page_token="", page_size=50)
@@ -152,5 +112,5 @@ async def test_an_error_of_the_older_api_is_no_missing_order(connect, shop):
 async def test_transactions_that_are_no_list_do_not_make_the_order_somebody_elses(connect, shop):
     shop.create()
     told = {"message": "The shop is closed for maintenance"}
-    with altered(shop, instead=told) as url, pytest.raises(Unavailable, match="unexpected"):
-        await connect(url=url).read_order("1")
+    with stand_before(shop.url, transactions=told) as proxy, pytest.raises(Unavailable, match="unexpected"):
+        await connect(url=proxy.url).read_order("1")

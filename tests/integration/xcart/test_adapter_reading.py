@@ -4,12 +4,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from payment_actions_server.plugins import GatewayReference, OrderMissing, PaymentStatus
+from payment_actions_server.plugins import GatewayReference, OrderMissing, PaymentStatus, StatusUpdate
 
 AMAZON = {
     "order_reference": "S02-1", "authorization": "S02-1-A1", "authorization_status": "Closed",
     "capture": "S02-1-C1", "capture_status": "Completed", "refund": "S02-1-R1",
 }  # fmt: skip
+
+CAPTURED = StatusUpdate(
+    order_id="1", status=PaymentStatus.CAPTURED, currency_code="EUR",
+    authorized_minor=12990, captured_minor=12990, refunded_minor=0,
+)  # fmt: skip
 
 
 async def test_an_order_is_read(platform, shop):
@@ -119,13 +124,50 @@ async def test_a_list_begins_at_a_time(platform, shop):
     assert [order.order_id for order in page.orders] == ["2", "3"]
 
 
-async def test_one_order_that_cannot_be_read_keeps_no_other_from_the_list(platform, shop, caplog):
-    shop.create(update_date=1)
-    shop.create(update_date=2, currency="BTC")
-    shop.create(update_date=3)
+@pytest.mark.parametrize(
+    ("total", "currency", "text"),
+    [("129.905", "EUR", "129.905 EUR"), ("1000.4", "JPY", "1000.4 JPY"), ("129.90", "BTC", "129.9 BTC")],
+)
+async def test_an_order_whose_total_is_no_amount_is_told_without_one(platform, shop, total, currency, text):
+    shop.create(total=total, currency=currency)
     page = await platform.list_orders(changed_after=None, page_token="", page_size=10)
-    assert [order.order_id for order in page.orders] == ["1", "3"]
-    assert "BTC" in caplog.text
+    for order in (*page.orders, await platform.read_order("1")):
+        assert (order.total_minor, order.total_text, order.currency_code) == (None, text, currency)
+
+
+@pytest.mark.parametrize("storage", ["order_details", "transaction_data"])
+async def test_an_order_whose_currency_was_changed_since_it_was_paid_has_no_total(platform, shop, storage):
+    shop.create(total="129.90", currency="EUR", storage=storage, amazon=AMAZON)
+    shop.update(1, currency="USD")
+    order = await platform.read_order("1")
+    assert (order.total_minor, order.total_text) == (None, "129.9 USD, paid in EUR")
+
+
+@pytest.mark.parametrize("code", ["C", "D", "R"])
+async def test_an_order_that_staff_closed_is_cancelled(platform, shop, code):
+    shop.create(payment_status="A")
+    assert not (await platform.read_order("1")).cancelled
+    shop.update(1, payment_status=code)
+    page = await platform.list_orders(changed_after=None, page_token="", page_size=10)
+    assert [order.cancelled for order in (*page.orders, await platform.read_order("1"))] == [True, True]
+
+
+async def test_a_refund_that_x_cart_waits_for_is_told_before_it_counts(platform, shop):
+    rows = [("refund", "10.00", "S"), ("refund", "20.00", "W"), ("refund", "40.00", "F")]
+    backend = [{"type": kind, "value": value, "status": state} for kind, value, state in rows]
+    shop.create(payment_status="P", backend_transactions=backend)
+    order = await platform.read_order("1")
+    assert (order.refunded_minor, order.status) == (3000, PaymentStatus.PARTIALLY_REFUNDED)
+
+
+async def test_a_cart_is_no_order(platform, shop, api):
+    shop.create(cart=True, amazon=AMAZON, storage="transaction_data")
+    with pytest.raises(OrderMissing, match="a cart that was never placed" if api == "rest_legacy" else "no order"):
+        await platform.read_order("1")
+    with pytest.raises(OrderMissing):
+        await platform.apply_status(CAPTURED)
+    assert (await platform.list_orders(changed_after=None, page_token="", page_size=10)).orders == []
+    assert shop.writes() == []
 
 
 async def test_a_list_is_bounded_whatever_is_asked(platform, shop):

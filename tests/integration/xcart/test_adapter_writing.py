@@ -1,6 +1,7 @@
 """The adapter writes a status over both of X-Cart's APIs: what differs, once, and never backwards."""
 
 import pytest
+from support.shop_proxy import stand_before
 
 from payment_actions_server.plugins import (
     AdapterError,
@@ -31,7 +32,7 @@ def codes(shop):
     [
         (S.AUTHORIZED, "A", "Authorized"), (S.PARTIALLY_CAPTURED, "PP", "Partially paid"), (S.CAPTURED, "P", "Paid"),
         (S.REFUNDED, "R", "Refunded"), (S.VOIDED, "C", "Cancelled"), (S.DECLINED, "D", "Declined"),
-        (S.EXPIRED, "D", "Declined"), (S.PARTIALLY_REFUNDED, "P", "Paid"),
+        (S.EXPIRED, "D", "Declined"), (S.PARTIALLY_REFUNDED, "PP", "Partially paid"),
     ],
 )  # fmt: skip
 async def test_every_status_is_written_once(platform, shop, status, code, word):
@@ -88,14 +89,42 @@ async def test_an_unknown_order_is_missing(platform, shop):
     assert shop.writes() == []
 
 
-@pytest.mark.parametrize("code", ["GONE", "LONGER-THAN-X-CARTS"])
-async def test_a_code_that_the_shop_does_not_have_names_its_setting(connect, shop, code):
+async def test_a_shop_without_partially_paid_is_told_paid_of_a_part_refunded(platform, shop):
     shop.create(payment_status="A")
-    with pytest.raises(SettingsError) as caught:
-        await connect(statuses={"VOIDED": code}).apply_status(update(S.VOIDED))
-    assert caught.value.key == "statuses.VOIDED"
-    assert code in caught.value.problem
-    assert shop.order(1)["payment_status"] == "A"
+    shop.remove_status("payment", 3)
+    wanted = update(S.PARTIALLY_REFUNDED, captured=12990, refunded=1000)
+    assert await platform.apply_status(wanted) == StatusApplied("Paid", written=True)
+    assert not (await platform.apply_status(wanted)).written
+    assert codes(shop) == [("A", "P")]
+
+
+@pytest.mark.parametrize("api", ["rest_legacy"])
+async def test_an_order_that_lost_its_status_is_told_the_outcome(platform, shop):
+    shop.create(payment_status=None)
+    assert (await platform.apply_status(update(S.CAPTURED, captured=12990))).written
+    assert codes(shop) == [(None, "P")]
+
+
+@pytest.mark.parametrize("api", ["rest_legacy"])
+@pytest.mark.parametrize("body", ["", "[]", "null"])
+async def test_an_error_inside_the_older_x_cart_is_no_unknown_code(connect, shop, body):
+    shop.create(payment_status="A")
+    with (
+        stand_before(shop.url, fails_at="_method=put", body=body) as proxy,
+        pytest.raises(Unavailable, match="X-Cart failed") as caught,
+    ):
+        await connect(url=proxy.url, statuses={"VOIDED": "C"}).apply_status(update(S.VOIDED))
+    assert not isinstance(caught.value, SettingsError)
+
+
+@pytest.mark.parametrize("api", ["rest_legacy"])
+async def test_an_admin_script_that_the_shop_renamed_is_a_setting(connect, shop):
+    shop.create(payment_status="A")
+    shop.settings(admin_self="back-office.php")
+    with pytest.raises(SettingsError, match="admin_script"):
+        await connect().read_order("1")
+    platform = connect(admin_script="back-office.php")
+    assert (await platform.apply_status(update(S.CAPTURED, captured=12990))).written
 
 
 async def test_a_write_whose_answer_was_lost_is_found_done(platform, shop):

@@ -6,14 +6,16 @@ from decimal import Decimal
 
 import pytest
 
-from payment_actions_server.plugins import AdapterError, PaymentStatus
+from payment_actions_server.plugins import PaymentStatus
 from payment_actions_xcart import answers
-from payment_actions_xcart.orders import StoredOrder, minor_units, platform_order, references, refunded_sum
+from payment_actions_xcart.module_rows import BackendRow
+from payment_actions_xcart.orders import StoredOrder, minor_units, platform_order, references, refunded_sum, total_of
 from payment_actions_xcart.statuses import StatusMap
 
 STORED = StoredOrder(
-    order_id="7", order_number="00007", total=Decimal("129.90"), currency_code="EUR", code="P", word="",
-    method_code="PayWithAmazon", method_name="Amazon Pay", cells={}, details={}, refunded=Decimal(0),
+    order_id="7", order_number="00007", total=Decimal("129.90"), total_text="129.9", currency_code="EUR",
+    charged_currency_code="", code="P", word="", method_code="PayWithAmazon", method_name="Amazon Pay",
+    transaction_type="auth", cells={}, details={}, refunded=Decimal(0), refunded_or_waiting=Decimal(0),
     update_time=None,
 )  # fmt: skip
 
@@ -36,16 +38,58 @@ def test_a_json_number_is_read_to_the_last_digit(text, currency, minor):
 
 
 @pytest.mark.parametrize(
-    ("text", "currency"), [("1.005", "EUR"), ("0.5", "JPY"), ("NaN", "EUR"), ("1", "XXX"), ("1e30", "EUR")]
+    ("text", "currency"), [("1.005", "EUR"), ("0.5", "JPY"), ("NaN", "EUR"), ("1", "BTC"), ("1e30", "EUR")]
 )
 def test_an_amount_that_is_none_in_its_currency_is_refused(text, currency):
     with pytest.raises(ValueError):  # noqa: PT011 - the message is the domain's
         minor_units(Decimal(text), currency)
 
 
-def test_a_total_that_is_no_amount_names_the_order():
-    with pytest.raises(AdapterError, match=r"X-Cart order 7: .*finer"):
-        platform_order(replace(STORED, total=Decimal("1.005")), StatusMap({}))
+@pytest.mark.parametrize(
+    ("total", "currency", "text"),
+    [
+        ("129.905", "EUR", "129.905 EUR"), ("1000.4", "JPY", "1000.4 JPY"), ("129.90", "BTC", "129.90 BTC"),
+        ("1e30", "EUR", "1E+30 EUR"), ("129.90", "", "129.90"),
+    ],
+)  # fmt: skip
+def test_a_total_that_is_no_amount_is_told_in_the_shops_digits(total, currency, text):
+    total, total_text = total_of({"total": Decimal(total)})
+    order = platform_order(replace(STORED, total=total, total_text=total_text, currency_code=currency), StatusMap({}))
+    assert (order.total_minor, order.total_text) == (None, text)
+
+
+@pytest.mark.parametrize("told", [None, "a lot", float("nan"), True, "NaN", "Infinity"])
+def test_a_total_that_says_nothing_is_no_amount(told):
+    total, total_text = total_of({"total": told})
+    order = platform_order(replace(STORED, total=total, total_text=total_text), StatusMap({}))
+    assert order.total_minor is None
+    assert order.total_text
+
+
+def test_an_order_that_was_paid_in_another_currency_has_no_total_that_a_capture_could_go_by():
+    order = platform_order(replace(STORED, charged_currency_code="USD"), StatusMap({}))
+    assert (order.total_minor, order.total_text) == (None, "129.9 EUR, paid in USD")
+    assert platform_order(replace(STORED, charged_currency_code="EUR"), StatusMap({})).total_minor == 12990
+
+
+@pytest.mark.parametrize(
+    ("waiting", "currency", "minor"), [("10", "EUR", 1000), ("10.001", "EUR", 1001), ("7", "JPY", 7), ("10", "BTC", 0)]
+)
+def test_what_x_cart_shows_as_refunded_or_waiting_is_told(waiting, currency, minor):
+    stored = replace(STORED, refunded_or_waiting=Decimal(waiting), currency_code=currency)
+    assert platform_order(stored, StatusMap({})).refunded_minor == minor
+
+
+@pytest.mark.parametrize(("code", "cancelled"), [*zip("QAPDCR", [False] * 3 + [True] * 3, strict=True), ("PP", False)])
+def test_a_closed_order_is_cancelled(code, cancelled):
+    assert platform_order(replace(STORED, code=code), StatusMap({})).cancelled is cancelled
+
+
+@pytest.mark.parametrize(("status", "cancelled"), [("VOIDED", True), ("EXPIRED", True), ("CAPTURED", False)])
+def test_a_status_of_the_shops_own_closes_an_order_by_what_it_stands_for(status, cancelled):
+    statuses = StatusMap({PaymentStatus(status): "OWN"})
+    assert platform_order(replace(STORED, code="OWN"), statuses).cancelled is cancelled
+    assert not platform_order(replace(STORED, code="OWN"), StatusMap({})).cancelled
 
 
 @pytest.mark.parametrize(
@@ -61,9 +105,11 @@ def test_a_part_refunded_is_told_by_the_refunds(code, refunded, status):
     assert order.status is status
 
 
-def test_only_refunds_that_succeeded_count():
-    rows = [("refundPart", "S", "10"), ("refundMulti", "S", "5"), ("refundPart", "F", "90"), ("capture", "S", "80")]
-    assert refunded_sum((kind, status, Decimal(value)) for kind, status, value in rows) == 15
+def test_only_refunds_in_the_states_asked_for_count():
+    kinds = ("refundPart", "S", "10"), ("refundMulti", "S", "5"), ("refundPart", "F", "90"), ("refund", "W", "7")
+    rows = [BackendRow("1", kind, status, Decimal(value)) for kind, status, value in (*kinds, ("capture", "S", "80"))]
+    assert refunded_sum(rows, states="S") == 15
+    assert refunded_sum(rows, states="SW") == 22
 
 
 FIRST_MODULE = {

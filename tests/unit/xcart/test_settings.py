@@ -18,10 +18,11 @@ def test_the_defaults():
 
 
 def test_everything_set():
-    table = {**GOOD, "api": "rest_legacy", "timeout_seconds": 3, "statuses": {"VOIDED": "D", "EXPIRED": "C"}}
-    settings = read_settings(table)
-    assert settings.overrides() == {PaymentStatus.VOIDED: "D", PaymentStatus.EXPIRED: "C"}
+    table = {**GOOD, "api": "rest_legacy", "timeout_seconds": 3, "statuses": {"VOIDED": "D", "EXPIRED": "id:8"}}
+    settings = read_settings({**table, "admin_script": "back-office.php", "record_transactions": False})
+    assert settings.overrides() == {PaymentStatus.VOIDED: "D", PaymentStatus.EXPIRED: "id:8"}
     assert (settings.api, settings.timeout_seconds) == ("rest_legacy", 3)
+    assert (settings.admin_script, settings.record_transactions) == ("back-office.php", False)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,11 @@ def test_everything_set():
         ({"statuses": {"SHIPPED": "S"}}, "statuses.SHIPPED"), ({"statuses": {"VOIDED": ""}}, "statuses.VOIDED"),
         ({"statuses": {"VOIDED": "12"}}, "statuses.VOIDED"),  # To X-Cart the id of a status, whatever that one is.
         ({"statuses": {"VOIDED": 5}}, "statuses.VOIDED"), ({"statuses": "D"}, "statuses"),
+        ({"statuses": {"VOIDED": "VOIDS"}}, "statuses.VOIDED"),  # X-Cart keeps four characters.
+        ({"statuses": {"VOIDED": "id:8"}}, "statuses.VOIDED"),  # X-Cart 5.5 can only be told codes.
+        ({"statuses": {"VOIDED": "id:0"}, "api": "rest_legacy"}, "statuses.VOIDED"),
+        ({"admin_script": "admin"}, "admin_script"), ({"admin_script": "../admin.php"}, "admin_script"),
+        ({"admin_script": "admin.php?a=b"}, "admin_script"), ({"record_transactions": "maybe"}, "record_transactions"),
         ({"timeout_seconds": 0}, "timeout_seconds"), ({"timeout_seconds": 3600}, "timeout_seconds"),
         ({"timeout_seconds": float("nan")}, "timeout_seconds"), ({"colour": "red"}, "colour"),
     ],

@@ -5,10 +5,16 @@ import itertools
 import pytest
 
 from payment_actions_server.plugins import PaymentStatus, StatusUpdate
-from payment_actions_xcart.statuses import CODES, MEANINGS, NAMES, StatusMap
+from payment_actions_xcart.statuses import CODES, MEANINGS, NAMES, ShopStatus, StatusMap
 
 S = PaymentStatus
 PLAIN = StatusMap({})
+
+
+def spelling(statuses, held, update):
+    """Return the spelling that is to replace ``held``, if any."""
+    wanted = statuses.to_write(held, update)
+    return wanted.spellings[0] if wanted else None
 
 
 def update(status, *, authorized=100, captured=0, refunded=0):
@@ -22,7 +28,7 @@ def update(status, *, authorized=100, captured=0, refunded=0):
     ("status", "code"),
     [
         (S.PENDING, "Q"), (S.AUTHORIZED, "A"), (S.PARTIALLY_CAPTURED, "PP"), (S.CAPTURED, "P"),
-        (S.PARTIALLY_REFUNDED, "P"), (S.REFUNDED, "R"), (S.VOIDED, "C"), (S.DECLINED, "D"), (S.EXPIRED, "D"),
+        (S.PARTIALLY_REFUNDED, "PP"), (S.REFUNDED, "R"), (S.VOIDED, "C"), (S.DECLINED, "D"), (S.EXPIRED, "D"),
     ],
 )  # fmt: skip
 def test_every_status_has_a_code(status, code):
@@ -48,13 +54,13 @@ def test_the_tables_are_complete():
 
 def test_c_is_cancelled_and_not_classics_complete():
     assert PLAIN.meaning("C") is S.VOIDED
-    assert PLAIN.to_write("C", update(S.CAPTURED, captured=100)) == "P"
+    assert spelling(PLAIN, "C", update(S.CAPTURED, captured=100)) == "P"
 
 
 def test_an_override_replaces_the_code():
     statuses = StatusMap({S.VOIDED: "D", S.EXPIRED: "C"})
-    assert statuses.to_write("A", update(S.VOIDED)) == "D"
-    assert statuses.to_write("A", update(S.EXPIRED)) == "C"
+    assert spelling(statuses, "A", update(S.VOIDED)) == "D"
+    assert spelling(statuses, "A", update(S.EXPIRED)) == "C"
     assert statuses.code(S.DECLINED) == "D"
 
 
@@ -73,7 +79,7 @@ FORWARD = {
     "C": {S.PARTIALLY_CAPTURED, S.CAPTURED, S.PARTIALLY_REFUNDED, S.REFUNDED},
     "D": {S.PARTIALLY_CAPTURED, S.CAPTURED, S.PARTIALLY_REFUNDED, S.REFUNDED},
     "PP": {S.CAPTURED, S.REFUNDED},  # Part refunded, too: X-Cart's own word for it once a gateway has told it so.
-    "P": {S.REFUNDED},
+    "P": {S.PARTIALLY_REFUNDED, S.REFUNDED},
     "R": set(),
 }
 
@@ -82,36 +88,56 @@ FORWARD = {
 def test_an_order_is_only_taken_forward(held, status):
     captured = 100 if status in (S.CAPTURED, S.PARTIALLY_REFUNDED, S.REFUNDED) else 0
     expected = CODES[status] if status in FORWARD[held] else None
-    assert PLAIN.to_write(held, update(status, captured=captured)) == expected
+    assert spelling(PLAIN, held, update(status, captured=captured)) == expected
 
 
 @pytest.mark.parametrize("status", PaymentStatus)
 def test_a_code_that_nobody_explains_is_left_alone(status):
-    assert PLAIN.to_write("RECONCILED", update(status, captured=100)) is None
+    assert spelling(PLAIN, "RECONCILED", update(status, captured=100)) is None
 
 
 def test_a_code_of_the_shops_own_stands_where_its_status_does():
     statuses = StatusMap({S.PARTIALLY_REFUNDED: "PR"})
-    assert statuses.to_write("P", update(S.PARTIALLY_REFUNDED, captured=100)) == "PR"
-    assert statuses.to_write("PP", update(S.PARTIALLY_REFUNDED, captured=100)) == "PR"
-    assert statuses.to_write("PR", update(S.CAPTURED, captured=100)) is None
-    assert statuses.to_write("PR", update(S.REFUNDED, captured=100)) == "R"
+    assert spelling(statuses, "P", update(S.PARTIALLY_REFUNDED, captured=100)) == "PR"
+    assert spelling(statuses, "PP", update(S.PARTIALLY_REFUNDED, captured=100)) == "PR"
+    assert spelling(statuses, "PR", update(S.CAPTURED, captured=100)) is None
+    assert spelling(statuses, "PR", update(S.REFUNDED, captured=100)) == "R"
 
 
 def test_a_code_for_two_statuses_stands_where_the_further_one_does():
     statuses = StatusMap({S.REFUNDED: "D"})  # what X-Cart Classic's own module did
-    assert statuses.to_write("P", update(S.REFUNDED, captured=100)) == "D"
-    assert statuses.to_write("D", update(S.CAPTURED, captured=100)) is None
+    assert spelling(statuses, "P", update(S.REFUNDED, captured=100)) == "D"
+    assert spelling(statuses, "D", update(S.CAPTURED, captured=100)) is None
 
 
 def test_an_order_that_was_never_captured_whole_is_not_called_paid():
     part = update(S.PARTIALLY_REFUNDED, captured=60, refunded=10)
-    assert PLAIN.to_write("A", part) == "PP"
-    assert PLAIN.to_write("PP", part) is None
-    assert PLAIN.to_write("P", part) is None
+    assert spelling(PLAIN, "A", part) == "PP"
+    assert spelling(PLAIN, "PP", part) is None
+    assert spelling(PLAIN, "P", part) is None
 
 
-def test_the_setting_behind_a_code_is_known():
-    statuses = StatusMap({S.VOIDED: "X"})
-    assert statuses.setting_of("X") == "statuses.VOIDED"
-    assert statuses.setting_of("P") is None
+def test_a_shop_without_the_status_for_a_part_refunded_is_told_paid():
+    assert PLAIN.to_write("A", update(S.PARTIALLY_REFUNDED, captured=100)).spellings == ("PP", "P")
+    assert StatusMap({S.PARTIALLY_REFUNDED: "PR"}).spellings(S.PARTIALLY_REFUNDED) == ("PR",)
+
+
+@pytest.mark.parametrize("status", set(PaymentStatus))
+def test_an_order_that_lost_its_status_is_told_any(status):
+    assert spelling(PLAIN, "", update(status, captured=100)) == CODES[status]
+
+
+@pytest.mark.parametrize(
+    ("status", "text"), [(ShopStatus(4, "P"), "P"), (ShopStatus(8, ""), "id:8"), (ShopStatus(0, ""), "")]
+)
+def test_a_status_is_named_by_its_code_else_by_its_id(status, text):
+    assert status.spelling == text
+
+
+def test_a_status_without_a_code_is_followed_where_it_is_named():
+    statuses = StatusMap({S.VOIDED: "id:8"})
+    assert statuses.meaning("id:8") is S.VOIDED
+    assert statuses.is_cancelled("id:8")
+    assert spelling(statuses, "A", update(S.VOIDED)) == "id:8"
+    assert spelling(statuses, "id:8", update(S.CAPTURED, captured=100)) == "P"
+    assert spelling(PLAIN, "id:8", update(S.CAPTURED, captured=100)) is None

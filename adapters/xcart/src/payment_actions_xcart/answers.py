@@ -41,15 +41,16 @@ def required(source: Mapping[str, Any], *spellings: str) -> str:
     return found
 
 
-def decimal(source: Mapping[str, Any], *spellings: str) -> Decimal:
-    """Return an amount. The parser has made a fraction a Decimal; a binary float never existed."""
+def decimal(source: Mapping[str, Any], *spellings: str) -> Decimal | None:
+    """Return an amount; None where there is none. The parser has made a fraction a Decimal, never a binary float."""
     value = pick(source, *spellings)
     try:
         if isinstance(value, Decimal | int | str) and not isinstance(value, bool):
-            return Decimal(value)
+            amount = Decimal(value)
+            return amount if amount.is_finite() else None
     except InvalidOperation:
         pass
-    raise AdapterError(f"X-Cart's answer has no usable {spellings[0]}")
+    return None
 
 
 def code_of(value: Any) -> str:
@@ -87,9 +88,3 @@ def latest(transactions: Any) -> Mapping[str, Any]:
 def _age(row: Mapping[str, Any]) -> tuple[float, int]:
     when, number = moment(row.get("date")), text(row, "id", "transaction_id", "transactionId")
     return (when.timestamp() if when else 0.0, int(number) if number.isdecimal() else 0)
-
-
-def backend_rows(transaction: Mapping[str, Any]) -> list[tuple[str, str, Decimal]]:
-    """Return type, status and value of what X-Cart itself did about a transaction."""
-    found = rows(pick(transaction, "backend_transactions", "backendTransactions"))
-    return [(text(row, "type"), text(row, "status"), decimal(row, "value")) for row in found]

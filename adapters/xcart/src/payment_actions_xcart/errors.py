@@ -11,5 +11,12 @@ class Misconfigured(SettingsError, Unavailable):
     """
 
 
-class UnknownCode(AdapterError):
-    """The shop has no payment status with the code that was written; the message is X-Cart's own."""
+class ShopFailed(Unavailable):
+    """X-Cart answered, and its answer is an error inside X-Cart: HTTP 5xx, or 400 from the older API.
+
+    The connection works. If X-Cart fails each time on one order, other orders can still be asked about.
+    """
+
+
+class UnknownStatus(AdapterError):
+    """The shop has no such payment status; the message says what it has."""

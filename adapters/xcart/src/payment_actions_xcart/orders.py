@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Final
+from decimal import ROUND_CEILING, Decimal
+from typing import Any, Final
 
 from payment_actions_server.plugins import (
-    AdapterError,
     GatewayReference,
     PaymentStatus,
     PlatformOrder,
@@ -15,6 +14,8 @@ from payment_actions_server.plugins import (
     to_minor,
 )
 
+from . import answers
+from .module_rows import REFUNDS, BackendRow
 from .statuses import NAMES, StatusMap
 
 #: Every name under which X-Cart's Amazon modules store an id, in small letters -> the id's role.
@@ -34,6 +35,8 @@ _NOISE: Final = Decimal("1e-6")
 # More than any amount has. Rounding far more fails with an error that is no ValueError; such an amount has no noise.
 _DIGITS_MAX: Final = 20
 
+_TEXT_LENGTH_MAX: Final = 40
+
 Named = Mapping[str, str]
 
 
@@ -43,27 +46,25 @@ class StoredOrder:
 
     order_id: str
     order_number: str
-    total: Decimal
+    total: Decimal | None  #: None where X-Cart tells none.
+    total_text: str  #: In X-Cart's own digits.
     currency_code: str
-    code: str
+    charged_currency_code: str  #: Of the payment transaction; empty where it is not told.
+    code: str  #: The status's code, or its id as ``id:8``; empty for no status.
     word: str  #: The status's name, where the API tells it.
     method_code: str
     method_name: str
+    transaction_type: str  #: ``sale`` where the checkout captured at once, else ``auth``; empty where it is not told.
     cells: Named  #: Data cells of the payment transaction: where the later Amazon module keeps its ids.
     details: Named  #: Order details: where the first one did.
-    refunded: Decimal  #: Sum of the refunds that X-Cart itself recorded.
+    refunded: Decimal  #: Sum of the refunds that X-Cart itself recorded as succeeded.
+    refunded_or_waiting: Decimal  #: The same, with the refunds that X-Cart waits for.
     update_time: datetime | None
 
 
 def platform_order(stored: StoredOrder, statuses: StatusMap) -> PlatformOrder:
-    """Return the order in the plugin API's words.
-
-    :raises AdapterError: its currency or its total cannot be expressed in minor units.
-    """
-    try:
-        total_minor = minor_units(stored.total, stored.currency_code)
-    except ValueError as error:
-        raise AdapterError(f"X-Cart order {stored.order_id}: {error}") from None
+    """Return the order in the plugin API's words."""
+    total_minor, total_text = _total(stored)
     return PlatformOrder(
         order_id=stored.order_id,
         order_number=stored.order_number,
@@ -71,11 +72,21 @@ def platform_order(stored: StoredOrder, statuses: StatusMap) -> PlatformOrder:
         method_name=stored.method_name or stored.method_code,
         currency_code=stored.currency_code,
         total_minor=total_minor,
+        total_text=total_text,
         status=_status(stored, statuses),
         platform_status=word(stored.code, stored.word),
+        cancelled=statuses.is_cancelled(stored.code),
+        refunded_minor=_at_least(stored.refunded_or_waiting, stored.currency_code),
         references=references(stored.cells, stored.details),
         update_time=stored.update_time,
     )
+
+
+def total_of(order: Mapping[str, Any]) -> tuple[Decimal | None, str]:
+    """Return an order's total, and the text of it that staff see in X-Cart."""
+    told = answers.pick(order, "total")
+    total = answers.decimal(order, "total")
+    return total, str(told)[:_TEXT_LENGTH_MAX] if told is not None else "no total"
 
 
 def word(code: str, name: str = "") -> str:
@@ -106,17 +117,40 @@ def references(*sources: Named) -> tuple[GatewayReference, ...]:
     return tuple(GatewayReference(role, value) for role, value in sorted(found.items()))
 
 
-def refunded_sum(backend: Iterable[tuple[str, str, Decimal]]) -> Decimal:
-    """Return what backend transactions (type, status, value) refunded; only a success (``S``) counts."""
-    refunds = ("refund", "refundPart", "refundMulti")
-    return sum((value for kind, status, value in backend if kind in refunds and status == "S"), Decimal(0))
+def refunded_sum(backend: Iterable[BackendRow], *, states: str) -> Decimal:
+    """Return what backend transactions in one of ``states`` (letters of X-Cart) refunded."""
+    return sum((row.value for row in backend if row.type in REFUNDS and row.status in states), Decimal(0))
+
+
+def _total(stored: StoredOrder) -> tuple[int | None, str]:
+    """Return the total in minor units, and in words.
+
+    The module asks Amazon for the transaction's amount. In another currency than the order's the two amounts cannot
+    be compared, so the order has no total that a capture could go by.
+    """
+    text = f"{stored.total_text} {stored.currency_code}".strip()
+    charged = stored.charged_currency_code
+    if charged and charged != stored.currency_code:
+        return None, f"{text}, paid in {charged}"
+    try:
+        return None if stored.total is None else minor_units(stored.total, stored.currency_code), text
+    except ValueError:
+        return None, text
+
+
+def _at_least(amount: Decimal, currency_code: str) -> int:
+    """Return an amount in minor units, a fraction rounded up; 0 in a currency that ISO 4217 lacks."""
+    try:
+        return minor_units(amount.quantize(Decimal(1).scaleb(-exponent(currency_code)), ROUND_CEILING), currency_code)
+    except (ValueError, ArithmeticError):
+        return 0
 
 
 def _status(stored: StoredOrder, statuses: StatusMap) -> PaymentStatus:
-    """Return the status that the code says; X-Cart has no code for a part refunded, so its refunds tell."""
+    """Return the status that the code says; X-Cart has no code for a part refunded alone, so its refunds tell."""
     status = statuses.meaning(stored.code)
     collected = status in (PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_CAPTURED)
     if not collected or stored.refunded <= 0:
         return status
-    whole = stored.refunded >= stored.total
+    whole = stored.total is not None and stored.refunded >= stored.total
     return PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED

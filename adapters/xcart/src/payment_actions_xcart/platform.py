@@ -2,12 +2,11 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from payment_actions_server.plugins import (
-    AdapterError,
     OrderMissing,
     OrderPage,
     PlatformKind,
@@ -19,37 +18,21 @@ from payment_actions_server.plugins import (
     Unavailable,
 )
 
+from .api import Api, HeldOrder
+from .catalogue import renamed_words
+from .checking import findings
 from .completing import PATIENCE_SECONDS_MAX
-from .errors import UnknownCode
-from .listing import Listed, Position, position_of, start, token_of
-from .orders import StoredOrder, platform_order, word
+from .errors import UnknownStatus
+from .listing import position_of, start, token_of
+from .orders import platform_order, word
+from .own_section import OwnSection, first_module_notice
 from .rest import RestApi
 from .rest_legacy import LegacyApi
-from .settings import read_settings
-from .statuses import StatusMap
+from .settings import Settings, read_settings
+from .statuses import ShopStatus, StatusMap, Wanted
 from .transport import Transport
 
 _log = logging.getLogger(__name__)
-
-
-class Api(Protocol):
-    """What both of X-Cart's APIs can do."""
-
-    async def order(self, order_id: str) -> StoredOrder:
-        """Return one order."""
-        ...
-
-    async def status(self, order_id: str) -> tuple[str, str]:
-        """Return the code and name of the order's payment status."""
-        ...
-
-    async def write_status(self, order_id: str, code: str) -> tuple[str, str]:
-        """Write the payment status; return the code and name that the order holds now."""
-        ...
-
-    async def changed(self, after: Position, size: int) -> Listed:
-        """Return some orders whose last change lies after ``after``, oldest first."""
-        ...
 
 
 class XCart:
@@ -57,10 +40,11 @@ class XCart:
 
     kind = PlatformKind.RECORDING
 
-    def __init__(self, transport: Transport, api: Api, statuses: StatusMap) -> None:
+    def __init__(self, transport: Transport, api: Api, statuses: StatusMap, *, record_transactions: bool) -> None:
         self._transport = transport
         self._api = api
         self._statuses = statuses
+        self._section = OwnSection(api, records=record_transactions)
 
     async def read_order(self, order_id: str) -> PlatformOrder:
         """Return the order as it is now."""
@@ -70,7 +54,7 @@ class XCart:
         """Return orders changed at or after a time, oldest change first."""
         after = position_of(page_token) if page_token else start(changed_after)
         listed = await self._api.changed(after, max(page_size, 1))
-        orders = [order for stored in listed.orders if (order := self._readable(stored)) is not None]
+        orders = [platform_order(stored, self._statuses) for stored in listed.orders]
         return OrderPage(orders, token_of(listed.last))
 
     async def apply_status(self, update: StatusUpdate) -> StatusApplied:
@@ -78,36 +62,68 @@ class XCart:
 
         Reading and writing are two requests: staff who change the status in between are overwritten once.
         """
-        order_id = _checked(update.order_id)
-        held, name = await self._api.status(order_id)
-        code = self._statuses.to_write(held, update)
-        if code is None:
-            return StatusApplied(word(held, name), written=False)
-        now, name = await self._write(order_id, code)
-        return StatusApplied(word(now, name), written=True)
+        held = await self._api.held(_checked(update.order_id))
+        wanted = self._statuses.to_write(held.status.spelling, update)
+        targets = await self._find(wanted) if wanted else []
+        notice = await self._section.follow(held, update)
+        now = await self._write_first(held, targets, wanted) if wanted else held.status
+        notice = notice or first_module_notice(held, now.spelling, update)
+        return StatusApplied(word(now.spelling, now.name), written=now is not held.status, notice=notice)
+
+    async def check_online(self) -> Sequence[SettingsError]:
+        """Return what is wrong with the settings as the shop is now; empty when all is well. Writes nothing."""
+        return await findings(self._api, self._statuses)
 
     async def aclose(self) -> None:
         """Close the connections to the shop."""
         await self._transport.aclose()
 
-    async def _write(self, order_id: str, code: str) -> tuple[str, str]:
-        try:
-            now, name = await self._api.write_status(order_id, code)
-        except UnknownCode as error:
-            setting = self._statuses.setting_of(code)
-            problem = f"the shop has no payment status with the code {code!r} ({error})"
-            raise (SettingsError(setting, problem) if setting else AdapterError(problem)) from None
-        if now != code:
-            raise Unavailable(f"X-Cart took the status {code!r} for order {order_id} and still holds {now!r}")
-        return now, name
+    async def _find(self, wanted: Wanted) -> Sequence[ShopStatus]:
+        """Return the statuses of ``wanted`` that the shop has, the best first.
 
-    def _readable(self, stored: StoredOrder) -> PlatformOrder | None:
-        """Return the order; None, with a warning, for one that must not keep the others from being listed."""
-        try:
-            return platform_order(stored, self._statuses)
-        except AdapterError as error:
-            _log.warning("order left out of a list: %s", error)
-            return None
+        :raises SettingsError: the shop has none of them.
+        """
+        found: list[ShopStatus] = []
+        problem = ""
+        for spelling in wanted.spellings:
+            try:
+                found.append(await self._api.find_status(spelling))
+            except UnknownStatus as error:
+                problem = problem or str(error)
+        if not found:
+            raise SettingsError(f"statuses.{wanted.status}", problem)
+        return found
+
+    async def _write_first(self, held: HeldOrder, targets: Sequence[ShopStatus], wanted: Wanted) -> ShopStatus:
+        """Write the first status that the shop takes, and return the one that the order has then.
+
+        :raises SettingsError: the shop takes none of them.
+        """
+        problem = ""
+        for target in targets:
+            if target.spelling == held.status.spelling:
+                return held.status
+            try:
+                return await self._write(held, target)
+            except UnknownStatus as error:
+                problem = problem or str(error)
+        raise SettingsError(f"statuses.{wanted.status}", problem)
+
+    async def _write(self, held: HeldOrder, target: ShopStatus) -> ShopStatus:
+        now = await self._api.write_status(held.order_id, target)
+        if not _is_other(now, target) and not _is_renamed(held.status, now):
+            return now
+        self._api.forget_statuses()
+        # The answer may show what X-Cart was told instead of what it holds: ask again.
+        now = (await self._api.held(held.order_id)).status
+        for before in (held.status, target):
+            if _is_renamed(before, now):
+                _log.error("order %s: %s", held.order_id, renamed_words(before, now))
+                raise Unavailable(renamed_words(before, now))
+        if _is_other(now, target):
+            problem = f"X-Cart took the status {target.spelling!r} for order {held.order_id}"
+            raise Unavailable(f"{problem} and still holds {now.spelling!r}")
+        return now
 
 
 def create(settings: Mapping[str, Any]) -> StorePlatform:
@@ -118,9 +134,25 @@ def create(settings: Mapping[str, Any]) -> StorePlatform:
     given = read_settings(settings)
     url = given.url if given.url.endswith("/") else f"{given.url}/"
     transport = Transport(url, given.timeout_seconds)
-    api = RestApi if given.api == "rest" else LegacyApi
+    api = _api(given, transport)
+    return XCart(transport, api, StatusMap(given.overrides()), record_transactions=given.record_transactions)
+
+
+def _api(given: Settings, transport: Transport) -> Api:
     patience_seconds = min(given.timeout_seconds, PATIENCE_SECONDS_MAX)
-    return XCart(transport, api(transport, given.api_key, patience_seconds), StatusMap(given.overrides()))
+    if given.api == "rest":
+        return RestApi(transport, given.api_key, patience_seconds)
+    return LegacyApi(transport, given.api_key, patience_seconds, given.admin_script)
+
+
+def _is_other(now: ShopStatus, target: ShopStatus) -> bool:
+    """Tell whether an order has another status than the one that was written."""
+    return now.spelling != target.spelling or (target.id not in (0, now.id))
+
+
+def _is_renamed(before: ShopStatus, now: ShopStatus) -> bool:
+    """Tell whether one and the same status of the shop has another code than before."""
+    return before.id == now.id != 0 and before.code != now.code
 
 
 def _checked(order_id: str) -> str:

@@ -4,21 +4,28 @@ import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
-from payment_actions_server.plugins import AdapterError, OrderMissing, Secret, Unavailable
+from payment_actions_server.plugins import AdapterError, OrderMissing, Secret, SettingsError, Unavailable
 
 from . import answers
+from .api import HeldOrder
 from .completing import Completing
-from .errors import Misconfigured, UnknownCode
+from .errors import Misconfigured, ShopFailed, UnknownStatus
+from .gaps import NO_CODE, GapReader, is_gap
 from .listing import ROWS, Listed, Position, Row, key_of, search
-from .orders import Named, StoredOrder, refunded_sum
+from .module_rows import Entries, ModuleTransaction, backend_rows, module_transaction
+from .orders import Named, StoredOrder, refunded_sum, total_of
+from .statuses import ShopStatus
 from .transport import NO_JSON, Reply, Transport
 
 _PAGE_SIZE_MAX = 50  # two more requests an order: what a page costs must stay within one call's patience
 _PAGES_MAX = 20  # of what hangs on one order
 _PAGE_ROWS_MIN = 30  # X-Cart's own page size: a page with fewer is the last, however many were asked for
 _AT_ONCE_MAX = 4  # requests to one shop; it has customers to serve
+_SEEN_MAX = 50
+
+_NO_ORDER: Final = "2147483647"  # The largest id that X-Cart's table can hold.
 
 
 class RestApi:
@@ -30,52 +37,133 @@ class RestApi:
         self._patience_seconds = patience_seconds
         self._gate = asyncio.Semaphore(_AT_ONCE_MAX)
         self._completing = Completing(self._completed, _stored)
+        self._gaps = GapReader(self._page, self._fails_for, self._check_alive)
+        self._seen: dict[str, None] = {}
 
     async def order(self, order_id: str) -> StoredOrder:
         """Return one order."""
-        reply = await self._get(f"api/orders/{order_id}")
-        return await self._completed(self._found(reply, order_id))
+        return await self._completed(await self._order(order_id))
 
-    async def status(self, order_id: str) -> tuple[str, str]:
-        """Return the code and name of the order's payment status."""
-        return _status(self._found(await self._get(f"api/orders/{order_id}/payment_status"), order_id))
+    async def held(self, order_id: str) -> HeldOrder:
+        """Return what a write of the status needs to know.
 
-    async def write_status(self, order_id: str, code: str) -> tuple[str, str]:
-        """Write the payment status; return the code and name that the order holds now.
+        The order is asked for and not its status, which X-Cart cannot tell of an order without one.
+        """
+        return HeldOrder(order_id=order_id, status=self._note(_status(await self._order(order_id))))
 
-        :raises UnknownCode: the shop has no such payment status.
+    async def find_status(self, spelling: str) -> ShopStatus:
+        """Return the shop's status of that code. Only the write tells whether the shop has it: no call lists them."""
+        return ShopStatus(0, spelling)
+
+    async def write_status(self, order_id: str, target: ShopStatus) -> ShopStatus:
+        """Write the payment status; return the one that the order has according to the answer.
+
+        :raises UnknownStatus: the shop has no such payment status.
         """
         path = f"api/orders/{order_id}/payment_status"
-        reply = await self._request("PUT", path, json={"code": code})
+        reply = await self._request("PUT", path, json={"code": target.code})
         if reply.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
-            raise UnknownCode(_detail(reply))  # the order was read a moment ago, so the code is at fault
-        return _status(self._found(reply, order_id))
+            # The order was read a moment ago, so the code is at fault.
+            seen = f"; its orders show {', '.join(sorted(self._seen))}" if self._seen else ""
+            raise UnknownStatus(f"the shop has no payment status {target.code!r} ({_detail(reply)}){seen}")
+        return _shop_status(self._found(reply, order_id))
+
+    def forget_statuses(self) -> None:
+        """Have the shop's statuses read again before the next write: here they never are."""
+
+    async def module_transaction(self, held: HeldOrder) -> ModuleTransaction | None:
+        """Return what X-Cart's later Amazon module goes by; None where it does not look after the order."""
+        path = f"api/orders/{held.order_id}/payment_transactions"
+        return module_transaction(answers.latest(await self._every(path, held.order_id)))
+
+    async def record(self, own: ModuleTransaction, entries: Entries) -> ModuleTransaction | None:  # noqa: ARG002
+        """Return None: X-Cart 5.5 has no call that writes a transaction."""
+        return None
 
     async def changed(self, after: Position, size: int) -> Listed:
         """Return some orders whose last change lies after ``after``, oldest first."""
         until = asyncio.get_running_loop().time() + self._patience_seconds
-
-        async def page(number: int) -> Sequence[Row]:
-            order = {"order[lastRenewDate]": "desc", "order[date]": "desc"}
-            query = {**order, "page": number, "itemsPerPage": ROWS}
-            reply = await self._get("api/orders", params=query)
-            if reply.status != HTTPStatus.OK or not isinstance(reply.data, list):
-                raise _unexpected(reply)
-            return answers.rows(reply.data)
-
-        found = await search(page, after=after.key, size=min(size, _PAGE_SIZE_MAX), guess=after.guess)
+        found = await search(self._gaps.page, after=after.key, size=min(size, _PAGE_SIZE_MAX), guess=after.guess)
         done = await self._completing.orders(found.rows, until=until)
         more = found.next_page if done.rows == len(found.rows) else found.next_page or 1
         return Listed(done.orders, Position(key_of(found.rows[done.rows - 1]), more) if more and found.rows else None)
 
+    async def newest(self, count: int) -> Sequence[StoredOrder]:
+        """Return the orders that changed last, as far as they can be read."""
+        rows = (await self._gaps.page(1))[:count]
+        found = await asyncio.gather(*(self._completed(row) for row in rows), return_exceptions=True)
+        return [order for order in found if isinstance(order, StoredOrder)]
+
+    async def payment_statuses(self) -> Sequence[ShopStatus] | None:
+        """Return None: X-Cart 5.5 has no call that lists them."""
+        return None
+
+    async def may_write(self) -> bool:
+        """Tell whether the token may write, by a write to an order that cannot be: it changes nothing."""
+        try:
+            await self._request("PUT", f"api/orders/{_NO_ORDER}/payment_status", json={"code": "Q"})
+        except Misconfigured as error:
+            return error.key != "api_key"
+        except ShopFailed:
+            pass
+        return True
+
+    async def misplaced(self) -> SettingsError:
+        """Return what is wrong with the address, after the shop answered that this API is not there."""
+        older = {"params": {"target": "RESTAPI"}, "data": {"_method": "get", "_path": "order"}}
+        if await self._transport.refuses_strangers("POST", "admin.php", **older):
+            return SettingsError("api", 'is for X-Cart 5.5, and the shop is an older one: set api = "rest_legacy"')
+        return SettingsError("url", _no_api().problem)
+
+    async def _page(self, number: int, size: int) -> Sequence[Row]:
+        order = {"order[lastRenewDate]": "desc", "order[date]": "desc"}
+        return await self._orders({**order, "page": number, "itemsPerPage": size})
+
+    async def _orders(self, query: dict[str, Any]) -> Sequence[Row]:
+        reply = await self._get("api/orders", params=query)
+        if reply.status == HTTPStatus.NOT_FOUND and reply.data is NO_JSON:
+            raise _no_api()
+        if reply.status != HTTPStatus.OK or not isinstance(reply.data, list):
+            raise _unexpected(reply)
+        return answers.rows(reply.data)
+
+    async def _check_alive(self) -> None:
+        """Raise what the shop answers to a list without orders that it cannot tell."""
+        await self._orders({"page": 1, "itemsPerPage": 1, "paymentStatus.code": "Q", "shippingStatus.code": "N"})
+
+    async def _fails_for(self, order_id: int) -> bool:
+        try:
+            await self._get(f"api/orders/{order_id}")
+        except ShopFailed:
+            return True
+        return False
+
+    async def _order(self, order_id: str) -> Row:
+        try:
+            reply = await self._get(f"api/orders/{order_id}")
+        except ShopFailed as error:
+            raise ShopFailed(f"{error} for order {order_id}; {NO_CODE}") from None
+        return answers.mapping(self._found(reply, order_id), f"order {order_id}")
+
     async def _completed(self, order: Row) -> StoredOrder:
         """Add what X-Cart tells only in resources of their own: the payment method and Amazon's ids."""
         order_id = answers.required(order, "id")
+        if is_gap(order):
+            raise OrderMissing("X-Cart cannot tell this order")
         transactions, details = await asyncio.gather(
             self._every(f"api/orders/{order_id}/payment_transactions", order_id),
             self._every(f"api/orders/{order_id}/details", order_id),
         )
+        if not transactions:
+            # X-Cart answers an empty list also below an order that was deleted: make sure that the order is there.
+            await self._order(order_id)
+        self._note(_status(order))
         return _stored(order, transactions, answers.named(details))
+
+    def _note(self, status: ShopStatus) -> ShopStatus:
+        if status.code and len(self._seen) < _SEEN_MAX:
+            self._seen[status.code] = None
+        return status
 
     async def _every(self, path: str, order_id: str) -> Sequence[Row]:
         """Return all rows of what hangs on an order, which comes in pages as everything does."""
@@ -109,7 +197,7 @@ class RestApi:
         is no JSON does not come from its API at all.
         """
         if reply.status == HTTPStatus.NOT_FOUND and reply.data is NO_JSON:
-            raise Misconfigured("url", "leads to no X-Cart 5.5 API (HTTP 404); for 5.0-5.4 set api to rest_legacy")
+            raise _no_api()
         if reply.status in (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST):
             raise OrderMissing(f"X-Cart has no order with id {order_id}")
         if reply.status != HTTPStatus.OK or reply.data is NO_JSON:
@@ -120,29 +208,43 @@ class RestApi:
 def _stored(order: Row, transactions: Sequence[Row] = (), details: Named = MappingProxyType({})) -> StoredOrder:
     order_id = answers.required(order, "id")
     paid = answers.latest(transactions)
-    backend = [row for transaction in transactions for row in answers.backend_rows(transaction)]
-    status = order.get("payment_status")
-    # Null where a status of the shop's own was deleted. A code that is empty says as little as an unknown one.
-    code, name = ("", "") if status is None else _status(status)
+    backend = [row for transaction in transactions for row in backend_rows(transaction)]
+    status = _status(order)
+    total, total_text = total_of(order)
     return StoredOrder(
         order_id=order_id,
         order_number=answers.text(order, "order_number") or order_id,
-        total=answers.decimal(order, "total"),
-        currency_code=answers.required(order, "currency"),
-        code=code,
-        word=name,
+        total=total,
+        total_text=total_text,
+        currency_code=answers.text(order, "currency"),
+        charged_currency_code=answers.code_of(paid.get("currency")),
+        code=status.spelling,
+        word=status.name,
         method_code=answers.text(paid, "name"),
         method_name=answers.text(paid, "local_name"),
+        transaction_type=answers.text(paid, "type"),
         cells=answers.named(paid.get("data")),
         details=details,
-        refunded=refunded_sum(backend),
+        refunded=refunded_sum(backend, states="S"),
+        refunded_or_waiting=refunded_sum(backend, states="SW"),
         update_time=answers.moment(order.get("update_date")),
     )
 
 
-def _status(resource: Any) -> tuple[str, str]:
-    fields = answers.mapping(resource, "payment status")
-    return answers.required(fields, "code"), answers.text(fields, "name")
+def _status(order: Row) -> ShopStatus:
+    """Return the order's status. X-Cart tells null where a status of the shop's own was deleted."""
+    return _shop_status(order.get("payment_status"))
+
+
+def _shop_status(told: Any) -> ShopStatus:
+    if not isinstance(told, dict):
+        return ShopStatus(0, "")
+    number = answers.text(told, "id")
+    return ShopStatus(int(number) if number.isdecimal() else 0, answers.text(told, "code"), answers.text(told, "name"))
+
+
+def _no_api() -> Misconfigured:
+    return Misconfigured("url", "leads to no X-Cart 5.5 API (HTTP 404); for 5.0-5.4 set api to rest_legacy")
 
 
 def _detail(reply: Reply) -> str:

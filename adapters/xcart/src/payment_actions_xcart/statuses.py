@@ -5,7 +5,7 @@ version has no API, and its codes must never be read through this table.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from payment_actions_server.plugins import PaymentStatus, StatusUpdate
 
@@ -39,7 +39,7 @@ CODES: Final = {
     _S.AUTHORIZED: "A",
     _S.PARTIALLY_CAPTURED: "PP",
     _S.CAPTURED: "P",
-    _S.PARTIALLY_REFUNDED: "P",  # X-Cart has no such code. "PP" it uses for both; alone that says too little.
+    _S.PARTIALLY_REFUNDED: "PP",  # X-Cart's own word for it, and for partly captured.
     _S.REFUNDED: "R",
     _S.VOIDED: "C",
     _S.DECLINED: "D",
@@ -62,6 +62,30 @@ _RANKS: Final = {
 }
 
 
+# An order in one of these is closed: no money is to be collected for it.
+_CANCELLED: Final = frozenset({_S.VOIDED, _S.DECLINED, _S.EXPIRED, _S.REFUNDED})
+
+
+class ShopStatus(NamedTuple):
+    """One of the shop's payment statuses, as an answer tells it."""
+
+    id: int  #: 0: an order without a status, or an API that does not tell.
+    code: str  #: Empty where X-Cart keeps none: the add-on *Custom order statuses* makes such.
+    name: str = ""
+
+    @property
+    def spelling(self) -> str:
+        """Return how the setting ``statuses`` names it: by its code, else by its id; empty for no status."""
+        return self.code or (f"id:{self.id}" if self.id else "")
+
+
+class Wanted(NamedTuple):
+    """What shall replace an order's status."""
+
+    status: PaymentStatus  #: Ours.
+    spellings: tuple[str, ...]  #: The shop's, the best first: the next one is for a shop that lacks the one before.
+
+
 class StatusMap:
     """One store's words: X-Cart's own, with the store's overrides."""
 
@@ -70,34 +94,34 @@ class StatusMap:
         self._codes = CODES | dict(overrides)
 
     def code(self, status: PaymentStatus) -> str:
-        """Return the code to write for ``status``."""
+        """Return the spelling of the status to write for ``status``."""
         return self._codes[status]
 
-    def meaning(self, code: str) -> PaymentStatus:
-        """Return what ``code`` says. X-Cart's own meaning first; a code that nobody explains is PENDING."""
-        if code in MEANINGS:
-            return MEANINGS[code]
-        return next((status for status, known in self._overrides.items() if known == code), PaymentStatus.PENDING)
+    def spellings(self, status: PaymentStatus) -> tuple[str, ...]:
+        """Return what may be written for ``status``, the best first."""
+        if status is _S.PARTIALLY_REFUNDED and status not in self._overrides:
+            return self._codes[status], CODES[_S.CAPTURED]
+        return (self._codes[status],)
 
-    def to_write(self, held: str, update: StatusUpdate) -> str | None:
-        """Return the code that shall replace ``held``; None to let the order be.
+    def meaning(self, spelling: str) -> PaymentStatus:
+        """Return what a status says. X-Cart's own meaning first; a status that nothing explains is PENDING."""
+        return next(iter(self._meanings(spelling)), PaymentStatus.PENDING)
 
-        Let be: a code that is the wanted one, one that is as far along or further, and one that neither
-        X-Cart nor the store's overrides explain: nobody can say that a write would not take that order back. Also
-        "Partially paid" where a part was refunded, for X-Cart itself, or staff, may mean just that by it.
+    def is_cancelled(self, spelling: str) -> bool:
+        """Tell whether a status closes an order, so that no money is to be collected for it."""
+        return any(status in _CANCELLED for status in self._meanings(spelling))
+
+    def to_write(self, held: str, update: StatusUpdate) -> Wanted | None:
+        """Return what shall replace ``held``; None to let the order be.
+
+        An order is let be if it holds the wanted status or one as far along, and if neither X-Cart nor the
+        store's overrides explain the held status: a write might then take the order back.
         """
         wanted = self._recorded_as(update)
-        code = self.code(wanted)
         rank = self._rank(held)
-        if code == held or rank is None or _RANKS[wanted] <= rank:
+        if self.code(wanted) == held or rank is None or _RANKS[wanted] <= rank:
             return None
-        if wanted is _S.PARTIALLY_REFUNDED and wanted not in self._overrides and held == CODES[_S.PARTIALLY_CAPTURED]:
-            return None
-        return code
-
-    def setting_of(self, code: str) -> str | None:
-        """Return the setting that brought ``code`` into play; None where it is X-Cart's own."""
-        return next((f"statuses.{s}" for s, known in self._overrides.items() if known == code), None)
+        return Wanted(wanted, self.spellings(wanted))
 
     def _recorded_as(self, update: StatusUpdate) -> PaymentStatus:
         """Return the status to write; "Paid" would overstate an order that was never captured whole."""
@@ -107,9 +131,13 @@ class StatusMap:
             return _S.PARTIALLY_CAPTURED
         return status
 
+    def _meanings(self, spelling: str) -> list[PaymentStatus]:
+        """Return all that a status can mean in this store, X-Cart's own meaning first."""
+        own = [MEANINGS[spelling]] if spelling in MEANINGS else []
+        return own + [status for status, known in self._overrides.items() if known == spelling]
+
     def _rank(self, held: str) -> int | None:
         """Return how far along ``held`` may be: the furthest of all that it can mean in this store."""
-        meanings = [status for status, code in self._codes.items() if code == held]
-        if held in MEANINGS:
-            meanings.append(MEANINGS[held])
-        return max((_RANKS[status] for status in meanings), default=None)
+        if not held:  # X-Cart leaves an order without a status where the shop deleted a status of its own.
+            return _RANKS[_S.PENDING] - 1
+        return max((_RANKS[status] for status in self._meanings(held)), default=None)

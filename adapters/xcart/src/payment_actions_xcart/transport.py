@@ -13,7 +13,7 @@ import httpx
 
 from payment_actions_server.plugins import Unavailable
 
-from .errors import Misconfigured
+from .errors import Misconfigured, ShopFailed
 
 _ANSWER_BYTES_MAX = 64 * 1024 * 1024  # the older API lists every order of the shop in one answer
 
@@ -54,7 +54,8 @@ class Transport:
         ``headers`` come with each request, not with the client, whose repr would show them.
 
         :raises Misconfigured: the key is refused (401, 403), or the address is not the shop's.
-        :raises Unavailable: no connection, no answer in time, or a failure of the shop (429, 5xx).
+        :raises ShopFailed: the shop failed inside (5xx).
+        :raises Unavailable: no connection, no answer in time, or too many requests (429).
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -66,6 +67,14 @@ class Transport:
             raise Unavailable(f"X-Cart could not be reached: {type(error).__name__}: {error}") from None
         _check(status)
         return Reply(status, _parsed(body), answer_headers)
+
+    async def refuses_strangers(self, method: str, path: str, **options: Any) -> bool:
+        """Tell whether the shop has this address and refuses a request without a key."""
+        try:
+            await self.send(method, path, headers={}, **options)
+        except Misconfigured as error:
+            return error.key == "api_key"
+        return False
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -94,8 +103,10 @@ def _check(status: int) -> None:
         raise Misconfigured("api_key", f"X-Cart refuses it (HTTP {status}); it needs one that may read and write")
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         raise Misconfigured("url", f"is answered with a redirect (HTTP {status}); give the address it leads to")
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         raise Unavailable(f"X-Cart answered HTTP {status}")
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise ShopFailed(f"X-Cart answered HTTP {status}")
 
 
 def _parsed(body: bytes) -> Any:

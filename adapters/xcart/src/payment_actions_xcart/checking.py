@@ -1,0 +1,52 @@
+"""What `check_online` finds out: whether the settings fit the shop as it is. It writes nothing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from payment_actions_server.plugins import PaymentStatus, SettingsError
+
+from .api import Api
+from .catalogue import problem_of
+from .errors import Misconfigured
+from .orders import StoredOrder
+from .statuses import ShopStatus, StatusMap
+
+_NEWEST: Final = 20  # Orders that are looked at for one of Amazon's.
+_LISTED_MAX: Final = 10
+
+
+async def findings(api: Api, statuses: StatusMap) -> Sequence[SettingsError]:
+    """Return what is wrong with the settings; empty when all is well.
+
+    :raises Unavailable: the shop could not be asked.
+    """
+    try:
+        newest = await api.newest(_NEWEST)
+        known = await api.payment_statuses()
+        may_write = await api.may_write()
+    except Misconfigured as error:
+        return [await api.misplaced() if error.key == "url" else SettingsError(error.key, error.problem)]
+    found = [] if may_write else [SettingsError("api_key", "may only read; give the shop's key that may write")]
+    found += _status_findings(statuses, known) if known is not None else []
+    return [*found, *_capture_findings(newest)]
+
+
+def _status_findings(statuses: StatusMap, known: Iterable[ShopStatus]) -> list[SettingsError]:
+    by_spelling: Mapping[str, ShopStatus] = {status.spelling: status for status in known}
+    return [
+        SettingsError(f"statuses.{status}", problem_of(statuses.code(status), by_spelling.values()))
+        for status in PaymentStatus
+        if not any(spelling in by_spelling for spelling in statuses.spellings(status))
+    ]
+
+
+def _capture_findings(newest: Sequence[StoredOrder]) -> list[SettingsError]:
+    """Tell of a checkout that captures at once: X-Cart's Amazon module does by default."""
+    paid = [order for order in newest if order.method_code == "PayWithAmazon"]
+    if not paid or paid[0].transaction_type != "sale":
+        return []
+    problem = (
+        f"X-Cart's Amazon module captured the latest order (number {paid[0].order_number}) at checkout: "
+        'set capture_mode = "immediate_capture" for this store'
+    )
+    return [SettingsError("capture_mode", problem)]

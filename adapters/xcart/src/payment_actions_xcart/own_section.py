@@ -1,0 +1,64 @@
+"""X-Cart's own Amazon section on the order page: its records are kept up to date, or staff are warned of its buttons.
+
+The records are written before the status. If the adapter dies in between, the order still reads as before, and the
+module offers no button that would undo the outcome; the next attempt finds the records there and writes the status.
+The other way round, a click or a notification in between would set the order back.
+"""
+
+import logging
+import time
+
+from payment_actions_server.plugins import PaymentStatus, StatusUpdate
+
+from .api import Api, HeldOrder
+from .errors import Misconfigured, ShopFailed
+from .module_rows import REFUND_LIVE, ModuleTransaction, missing_entries, notice
+
+_OUT_OF_DATE = "X-Cart's own Amazon section could not be brought up to date: do not use its buttons for this order"
+
+_BEFORE_AN_OUTCOME = (PaymentStatus.PENDING, PaymentStatus.AUTHORIZED)
+
+_log = logging.getLogger(__name__)
+
+
+class OwnSection:
+    """What X-Cart's own section shows of a payment.
+
+    :param records: whether its records are written, where the API has a call for it.
+    """
+
+    def __init__(self, api: Api, *, records: bool) -> None:
+        self._api = api
+        self._records = records
+
+    async def follow(self, held: HeldOrder, update: StatusUpdate) -> str:
+        """Have the section show the outcome; return what staff must not do there, empty if nothing.
+
+        :raises Unavailable: the shop could not be asked.
+        """
+        if update.status in _BEFORE_AN_OUTCOME:
+            return ""
+        try:
+            own = await self._api.module_transaction(held)
+            if own is None:
+                return ""
+            return notice(await self._recorded(own, update) if self._records else own, update)
+        except Misconfigured:
+            raise
+        except ShopFailed as error:
+            _log.warning("order %s: X-Cart's own transactions are not up to date: %s", held.order_id, error)
+            return _OUT_OF_DATE
+
+    async def _recorded(self, own: ModuleTransaction, update: StatusUpdate) -> ModuleTransaction:
+        date = int(update.change_time.timestamp() if update.change_time else time.time())
+        entries = missing_entries(own, update, date=date)
+        return await self._api.record(own, entries) or own if entries else own
+
+
+def first_module_notice(held: HeldOrder, spelling: str, update: StatusUpdate) -> str:
+    """Return what staff must not do in the section of X-Cart's first Amazon module.
+
+    That module goes by the order's status: of a paid order it offers to refund the full amount.
+    """
+    first = "amazon_pa_capture_id" in held.details or "AmazonOrderReferenceId" in held.details
+    return REFUND_LIVE if first and spelling == "P" and update.status is PaymentStatus.PARTIALLY_REFUNDED else ""

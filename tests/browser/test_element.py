@@ -164,3 +164,99 @@ def test_offline_is_said_and_nothing_is_sent(page: Page, stage: str, context: Br
     context.set_offline(False)
     expect(element.get_by_text("What you see may be out of date.")).to_be_hidden()
     assert page.evaluate("stage.effects") == 0
+
+
+# -- What the shop did ----------------------------------------------------------------------------------------------
+
+
+def test_an_order_that_the_shop_closed_is_told_and_void_is_the_advice(page: Page, stage: str) -> None:
+    element = opened(page, stage, "scene=cancelled")
+    panel = element.locator(".panel").first
+    expect(panel).to_have_text(
+        re.compile(
+            r"The shop has closed the order without money; its status there is Cancelled\.\s+Void is what is left to do\."
+        )
+    )
+    expect(element.get_by_role("button", name="Capture")).to_have_count(0)
+    element.get_by_role("button", name="Void $129.90").click()
+    confirm(element, "Void $129.90")
+    expect(element.locator("header .chip")).to_have_text("Voided")
+    expect(element.get_by_text("is what is left to do")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("locale", "told"),
+    [
+        ("de", "Der Shop hat diese Bestellung geschlossen."),
+        ("es", "La tienda ha cerrado este pedido."),
+        ("fr", "La boutique a clôturé cette commande."),
+        ("ja", "この注文はショップで終了しています。"),
+    ],
+)
+def test_what_became_of_an_order_is_translated_beside_the_shops_own_words(
+    page: Page, stage: str, locale: str, told: str
+) -> None:
+    panel = opened(page, stage, f"scene=cancelled&locale={locale}").locator(".panel").first
+    expect(panel).to_contain_text(told)
+    expect(panel.locator(".said")).to_have_text(
+        "The shop has closed the order without money; its status there is Cancelled."
+    )
+
+
+def test_an_order_that_was_closed_a_moment_ago_is_refused_in_words(page: Page, stage: str) -> None:
+    element = opened(page, stage, "scene=authorized")
+    page.evaluate("stage.cancelInShop('authorized')")
+    element.get_by_role("button", name="Capture $129.90").click()
+    confirm(element, "Capture $129.90")
+    refused = element.locator('.panel[data-tone="bad"]')
+    expect(refused).to_contain_text("Capture: nothing was done.")
+    expect(refused).to_contain_text("The shop has closed this order.")
+    expect(element.get_by_text("Void is what is left to do.")).to_be_visible()
+    expect(element.get_by_role("button", name="Void $129.90")).to_be_visible()
+    expect(element.get_by_role("button", name="Capture")).to_have_count(0)
+    assert page.evaluate("stage.effects") == 0
+
+
+def test_a_shop_that_keeps_changing_the_status_back_is_told_and_a_look_begins_anew(page: Page, stage: str) -> None:
+    element = opened(page, stage, "scene=disputed")
+    store = element.locator(".store").first
+    expect(store).to_contain_text("The shop keeps changing the status back; nothing more is written.")
+    expect(store).to_contain_text("X-Cart changed the status back 3 times: a click in its own section recomputes it.")
+    expect(element.locator(".store").nth(1)).to_contain_text("X-Cart's own Refund button still returns the full amount")
+    expect(element.locator(".history li").first).to_contain_text("The shop changed the status")
+    element.get_by_role("button", name="Begin anew").click()
+    expect(says(element)).to_have_text("Asked Amazon Pay: nothing new.")
+    assert page.evaluate("stage.looks") == 1
+
+
+def test_no_more_can_be_asked_for_than_a_policy_allows(page: Page, stage: str) -> None:
+    element = opened(page, stage, "scene=limited")
+    element.get_by_role("button", name="Refund $20.00").click()
+    dialog = element.get_by_role("dialog")
+    amount = dialog.get_by_label("Amount in USD")
+    expect(amount).to_have_value("20.00")
+    expect(dialog).to_contain_text("Up to $20.00")
+    expect(dialog).to_contain_text("Support refunds at most 20.00 USD; ask finance for more.")
+    expect(dialog).to_contain_text("Returns $20.00 to the buyer.")
+    amount.fill("20.01")
+    confirm(element, "Refund")
+    expect(dialog.get_by_role("alert")).to_have_text("Enter an amount above zero and up to $20.00.")
+    assert page.evaluate("stage.amounts") == []
+    amount.fill("20")
+    confirm(element, "Refund $20.00")
+    expect(element.locator("header .chip")).to_have_text("Refunded")
+    assert page.evaluate("stage.amounts") == ["20"]
+
+
+def test_the_most_that_a_policy_allows_is_asked_for_by_name_even_when_nothing_was_typed(page: Page, stage: str) -> None:
+    element = opened(page, stage, "scene=limited")
+    element.get_by_role("button", name="Refund $20.00").click()
+    confirm(element, "Refund $20.00")
+    expect(element.locator("header .chip")).to_have_text("Refunded")
+    assert page.evaluate("stage.amounts") == ["20"]
+
+
+def test_an_order_without_a_currency_is_shown(page: Page, stage: str) -> None:
+    element = opened(page, stage, "scene=nototal")
+    expect(element.locator(".panel").first).to_contain_text("129.905, is no amount that its currency can express.")
+    expect(element.get_by_role("button", name=re.compile(r"Void (¤|XXX\W)129\.00"))).to_be_visible()

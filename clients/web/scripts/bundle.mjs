@@ -22,6 +22,18 @@ const withoutJson = {
   },
 };
 
+// Text format writes the defaults that fields of proto2 declare: of all that is bundled, only protobuf's own description of
+// itself has any, and nobody reads those.
+const withoutTextFormat = {
+  name: "without-text-format",
+  setup(bundling) {
+    bundling.onLoad({ filter: /@bufbuild\/protobuf\/dist\/esm\/wire\/text-format\.js$/ }, () => ({
+      contents:
+        "export const parseTextFormatEnumValue = () => undefined, parseTextFormatScalarValue = () => undefined;",
+    }));
+  },
+};
+
 // Enums are filled by a function that a bundler dares not leave out; most of protobuf's own nobody asks for.
 const pureEnums = {
   name: "pure-enums",
@@ -92,7 +104,7 @@ await build({
   legalComments: "eof",
   charset: "utf8",
   logLevel: "warning",
-  plugins: [withoutJson, pureEnums, plainDescriptions, keysOnce, tightStyles],
+  plugins: [withoutJson, withoutTextFormat, pureEnums, plainDescriptions, keysOnce, tightStyles],
 });
 
 const size = gzipSync(readFileSync(FILE), { level: 9 }).length;

@@ -7,6 +7,7 @@ import { actionsBar, unavailableActions } from "./parts/actions_bar.js";
 import { ConfirmDialog } from "./parts/confirm_dialog.js";
 import { history } from "./parts/history.js";
 import { announcement, notice } from "./parts/notice.js";
+import { orderState } from "./parts/order_state.js";
 import { statusChip } from "./parts/status_chip.js";
 import { storeUpdate } from "./parts/store_update.js";
 import { styles, tokens } from "./parts/styles.js";
@@ -120,7 +121,7 @@ export class PaymentActionsElement extends LitElement {
           </div>`
           : nothing
       }
-      ${underWay(view, payment, model.sending)} ${model.notice ? notice(view, payment, model.notice, this.dismiss) : nothing}
+      ${orderState(view, payment)} ${underWay(view, payment, model.sending)} ${model.notice ? notice(view, payment, model.notice, this.dismiss) : nothing}
       ${actionsBar(view, payment, this.choose, model.sending?.action)} ${nextLook(view, payment)}
       ${isForeign(payment) ? nothing : this.foot(view, model, payment)} ${this.dialog.draw(view, payment)}`;
   }
@@ -128,7 +129,7 @@ export class PaymentActionsElement extends LitElement {
   private foot(view: View, model: Order, payment: Payment): Drawn {
     return html`${unavailableActions(view, payment)}
       <div class="foot">
-        ${storeUpdate(view, payment)}
+        ${storeUpdate(view, payment, () => void model.refresh())}
         ${history(view, payment, model.events, this.shown, this.showMore)}
       </div>`;
   }

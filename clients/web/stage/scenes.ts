@@ -7,6 +7,7 @@ import {
   EventSchema,
   EventType,
   OperationState,
+  OrderState,
   PaymentSchema,
   PaymentStatus,
   StoreUpdateState,
@@ -146,6 +147,20 @@ const underWay = (state: OperationState, more: object = {}): PaymentInit => ({
   })),
 });
 
+const CANCELLED = "The shop has closed the order without money; its status there is Cancelled.";
+const TOTAL_INVALID = "The order's total in the shop, 129.905, is no amount that its currency can express.";
+/** ISO 4217's code for no currency. */
+const none = { units: 129n, nanos: 0, currencyCode: "XXX" };
+
+const changedByShop: EventInit = {
+  type: EventType.STORE_STATUS_CHANGED,
+  time: at(-DAY),
+  actor: "store",
+  statusBefore: PaymentStatus.CAPTURED,
+  statusAfter: PaymentStatus.CAPTURED,
+  message: "The store changed the status to Authorized by itself",
+};
+
 /** Payments in every state that a page must be able to show, by name. */
 export const SCENES: Record<string, { payment: PaymentInit; events: EventInit[] }> = {
   authorized: { payment: authorized, events: story },
@@ -199,6 +214,83 @@ export const SCENES: Record<string, { payment: PaymentInit; events: EventInit[] 
       anomaly: "captured 129.90 USD, yet the gateway now says authorized",
     },
     events: captured,
+  },
+  cancelled: {
+    payment: {
+      ...authorized,
+      orderState: OrderState.CANCELLED,
+      orderStateMessage: CANCELLED,
+      availableActions: [offer(Action.VOID)],
+      unavailableActions: [
+        {
+          action: Action.CAPTURE,
+          reason: ErrorReason.ORDER_CANCELLED,
+          message: `${CANCELLED} Void the payment. To capture it after all, set the order right in the shop first.`,
+        },
+        ...refuse("AUTHORIZED", Action.REFUND, Action.REFRESH),
+      ],
+      storeUpdate: { state: StoreUpdateState.IN_SYNC, platformStatus: "Cancelled" },
+    },
+    events: story,
+  },
+  disputed: {
+    payment: {
+      ...base,
+      status: PaymentStatus.CAPTURED,
+      capturedAmount: WHOLE,
+      availableActions: [offer(Action.REFUND)],
+      unavailableActions: refuse("CAPTURED", Action.CAPTURE, Action.VOID, Action.REFRESH),
+      storeUpdate: {
+        state: StoreUpdateState.DISPUTED,
+        platformStatus: "Authorized",
+        lastError: "X-Cart changed the status back 3 times: a click in its own section recomputes it.",
+        attempts: 3,
+        notice: "X-Cart's own Refund button still returns the full amount; do not use it.",
+      },
+      updateTime: at(-DAY),
+    },
+    events: [...captured, changedByShop],
+  },
+  limited: {
+    payment: {
+      ...base,
+      status: PaymentStatus.CAPTURED,
+      capturedAmount: WHOLE,
+      availableActions: [
+        {
+          ...offer(Action.REFUND, true),
+          amountMax: usd(20),
+          amountMaxReason: "Support refunds at most 20.00 USD; ask finance for more.",
+        },
+      ],
+      unavailableActions: refuse("CAPTURED", Action.CAPTURE, Action.VOID, Action.REFRESH),
+      storeUpdate: { state: StoreUpdateState.IN_SYNC, platformStatus: "Processed" },
+    },
+    events: captured,
+  },
+  nototal: {
+    payment: {
+      ...base,
+      status: PaymentStatus.AUTHORIZED,
+      orderState: OrderState.TOTAL_INVALID,
+      orderStateMessage: TOTAL_INVALID,
+      orderTotal: none,
+      authorizedAmount: none,
+      capturedAmount: none,
+      refundedAmount: none,
+      availableActions: [
+        { ...offer(Action.VOID, false, none), effect: "Gives up the authorization; nothing is collected." },
+      ],
+      unavailableActions: [
+        {
+          action: Action.CAPTURE,
+          reason: ErrorReason.ORDER_TOTAL_INVALID,
+          message: `${TOTAL_INVALID} Correct the total in the shop, or void the payment.`,
+        },
+        ...refuse("AUTHORIZED", Action.REFUND, Action.REFRESH),
+      ],
+    },
+    events: story.slice(0, 1),
   },
   declined: {
     payment: {

@@ -28,8 +28,11 @@ export class StageService {
   /** How many actions took effect, and how many answers are still to be lost on their way. */
   effects = 0;
   answersToLose = 0;
+  /** How often the gateway was asked. */
+  looks = 0;
   /** The amounts that were asked for, as text; "whole" where none was. */
   readonly amounts: string[] = [];
+  private readonly closed = new Set<string>();
   private readonly answers = new Map<string, { operation: object; payment: Payment }>();
   private sequence = 100n;
   private readonly watchers = new Set<(event: Event) => void>();
@@ -40,7 +43,10 @@ export class StageService {
       capturePayment: (request) => this.act(request, Action.CAPTURE),
       voidPayment: (request) => this.act(request, Action.VOID),
       refundPayment: (request) => this.act(request, Action.REFUND),
-      refreshPayment: ({ orderId }) => ({ payment: this.payment(orderId), events: [] }),
+      refreshPayment: ({ orderId }) => {
+        this.looks += 1;
+        return { payment: this.payment(orderId), events: [] };
+      },
       watchEvents: (_, { signal }) => this.watch(signal),
     });
   });
@@ -48,6 +54,11 @@ export class StageService {
   /** Let somebody else void an authorized order. */
   voidBySomebodyElse(orderId: string): void {
     this.move(this.payment(orderId), Action.VOID, "ben@shop.example", "");
+  }
+
+  /** Let the shop close an order; the service hears of it when it is asked to collect money for it. */
+  cancelInShop(orderId: string): void {
+    this.closed.add(orderId);
   }
 
   private payment(orderId: string): Payment {
@@ -63,6 +74,10 @@ export class StageService {
     if (answer === undefined) {
       if (request.etag && request.etag !== payment.etag) {
         throw refusal(Code.Aborted, "ETAG_MISMATCH", "The payment changed since it was read.");
+      }
+      if (action === Action.CAPTURE && this.closed.has(request.orderId)) {
+        this.payments.set(request.orderId, paymentOf("cancelled", { orderId: request.orderId, etag: '"2"' }));
+        throw refusal(Code.FailedPrecondition, "ORDER_CANCELLED", "The shop has closed the order without money.");
       }
       this.effects += 1;
       this.amounts.push(request.amount ? toDecimal(request.amount) : "whole");

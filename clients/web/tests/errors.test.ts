@@ -27,6 +27,17 @@ test("the reason narrows what can be known of it", async () => {
   expect(failure.reason === "ETAG_MISMATCH" && failure.metadata.current_etag).toBe('"5"');
 });
 
+test.each([
+  ["ORDER_CANCELLED", "void"],
+  ["ORDER_CHANGED", "read_again"],
+  ["ORDER_TOTAL_INVALID", "void"],
+  ["PLATFORM_UNAVAILABLE", "try_later"],
+])("%s advises: %s", async (reason, advice) => {
+  const metadata = { action: "CAPTURE", available_actions: "VOID", order_state: "CANCELLED" };
+  const error = await thrownBy(refusal(Code.FailedPrecondition, reason, metadata));
+  expect([error.advice, error.happened, error.failure.metadata]).toEqual([advice, "no", metadata]);
+});
+
 test("a throttled call says when to come back", async () => {
   const error = await thrownBy(refusal(Code.ResourceExhausted, "GATEWAY_THROTTLED", {}, 2));
   expect(error).toMatchObject({ retryAfterSeconds: 2, advice: "try_later" });

@@ -3,7 +3,16 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { Format, type Key, LANGUAGES, type Text, Translator } from "../src/i18n/index.js";
 import { fromDecimal, toDecimal } from "../src/money.js";
-import { Action, ErrorReason, EventType, MoneySchema, OperationState, PaymentStatus } from "../src/proto.js";
+import { ORDER_REASONS } from "../src/parts/words.js";
+import {
+  Action,
+  ErrorReason,
+  EventType,
+  MoneySchema,
+  OperationState,
+  OrderState,
+  PaymentStatus,
+} from "../src/proto.js";
 
 const { en, ...TRANSLATIONS } = LANGUAGES;
 const KEYS = Object.keys(en ?? {}) as Key[];
@@ -42,12 +51,18 @@ test("every value of the contract has its word", () => {
     ...names(Action).map((name) => `action.${name}`),
     ...names(EventType).map((name) => `event.${name}`),
     ...names(OperationState).map((name) => `state.${name}`),
+    ...names(OrderState).map((name) => `order.${name}`),
   ].filter((key) => !(KEYS as string[]).includes(key));
-  expect(missing).toEqual(["action.UNSPECIFIED", "state.UNSPECIFIED"]);
+  expect(missing).toEqual(["action.UNSPECIFIED", "state.UNSPECIFIED", "order.UNSPECIFIED", "order.PLACED"]);
   const reasons = ["ACTION_NOT_AVAILABLE", "OPERATION_IN_FLIGHT", "NOT_OUR_PAYMENT_METHOD"];
   for (const reason of [...reasons, "GATEWAY_UNAVAILABLE", "PLATFORM_UNAVAILABLE"]) {
     expect(ErrorReason[reason as keyof typeof ErrorReason]).toBeGreaterThan(0);
     expect(KEYS).toContain(`why.${reason}`);
+  }
+  for (const reason of Object.keys(ErrorReason).filter(
+    (name) => name.startsWith("ORDER_") && name !== "ORDER_NOT_FOUND",
+  )) {
+    expect(KEYS).toContain(ORDER_REASONS[reason]);
   }
 });
 
@@ -77,6 +92,12 @@ test.each([
   ["en", money(-5n, -10_000_000, "USD"), "-$5.01"],
 ])("in %s an amount is written with all its digits: %o", (locale, amount, written) => {
   expect(new Format(locale).money(amount).replaceAll("\u00a0", " ")).toBe(written);
+});
+
+test.each(Object.keys(LANGUAGES))("in %s an amount without a currency is written with all its digits", (locale) => {
+  const written = new Format(locale).money(money(129n, 905_000_000, "XXX"));
+  expect(written).toMatch(/129[.,]905/);
+  expect(written).toMatch(/¤|XXX/);
 });
 
 test.each([

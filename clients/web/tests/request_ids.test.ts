@@ -166,10 +166,23 @@ test("a refusal before the request is looked up says nothing of what was asked f
 test.each([
   ["an operation that failed", Code.Unavailable, "GATEWAY_UNAVAILABLE", { operation_id: "0123" }],
   ["a state that is past", Code.Aborted, "ETAG_MISMATCH", {}],
+  ["an order that the shop closed", Code.FailedPrecondition, "ORDER_CANCELLED", {}],
+  ["an order that the shop changed", Code.FailedPrecondition, "ORDER_CHANGED", {}],
 ])("%s is a definite answer after a lost one, too", async (_, code, reason, metadata) => {
   let asked = 0;
   const capturePayment = () => Promise.reject(++asked === 1 ? lost() : refusal(code, reason, metadata));
   await expect(clientOf({ capturePayment }).act(CAPTURE)).rejects.toMatchObject({ happened: "no", reason });
+});
+
+test("an order that the shop closed is not asked for again by itself", async () => {
+  let asked = 0;
+  const capturePayment = () => {
+    asked += 1;
+    throw refusal(Code.FailedPrecondition, "ORDER_CANCELLED");
+  };
+  const client = clientOf({ capturePayment });
+  await expect(client.act(CAPTURE)).rejects.toMatchObject({ advice: "void" });
+  expect([asked, client.unanswered("eu-shop", "4711")]).toEqual([1, []]);
 });
 
 test("offline says nothing of what was asked for before without an answer", async () => {

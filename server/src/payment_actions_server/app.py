@@ -19,6 +19,7 @@ from payment_actions_server.domain.errors import GatewayUnavailable, PaymentActi
 from payment_actions_server.domain.event import Event
 from payment_actions_server.engine import Clock, Engine, EnginePolicy, Store, SystemClock
 from payment_actions_server.event_loop import new_event_loop
+from payment_actions_server.online import OnlineChecks
 from payment_actions_server.plugins import (
     GatewayCapabilities,
     PaymentGateway,
@@ -270,6 +271,28 @@ def check(path: str | os.PathLike[str]) -> list[Problem]:
         for store_id, error in opened.unavailable.items()
     ]
     return problems
+
+
+def check_online(path: str | os.PathLike[str], seconds_max: float) -> list[Problem]:
+    """Return what the shops and gateways say is wrong with the settings of the stores that can be opened.
+
+    Tells nothing that `check` tells. Writes nothing, here or there.
+
+    :param seconds_max: how long one shop or gateway may take.
+    """
+    config, _ = read_config(path)
+    plugins = load_plugins()
+
+    async def ask(stores: Mapping[str, Store]) -> list[Problem]:
+        try:
+            return await OnlineChecks(config.file, config.secrets, seconds_max).run(stores)
+        finally:
+            await _close_adapters(stores)
+
+    try:
+        return asyncio.run(ask(try_stores(config, plugins).stores))
+    finally:
+        plugins.close()
 
 
 async def _close_adapters(stores: Mapping[str, Store]) -> None:

@@ -38,7 +38,7 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         """Return it as one line for people."""
         where = f"{self.file}: {self.key}" if self.key else self.file
-        return f"{where}: {self.problem}. {self.remedy}"
+        return f"{where}: {self.problem.rstrip('.')}. {self.remedy}"
 
 
 class ConfigError(Exception):

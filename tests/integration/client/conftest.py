@@ -32,6 +32,9 @@ CODES = {
     "ACTION_NOT_AVAILABLE": grpc.StatusCode.FAILED_PRECONDITION,
     "OPERATION_IN_FLIGHT": grpc.StatusCode.FAILED_PRECONDITION,
     "NOT_OUR_PAYMENT_METHOD": grpc.StatusCode.FAILED_PRECONDITION,
+    "ORDER_CANCELLED": grpc.StatusCode.FAILED_PRECONDITION,
+    "ORDER_CHANGED": grpc.StatusCode.FAILED_PRECONDITION,
+    "ORDER_TOTAL_INVALID": grpc.StatusCode.FAILED_PRECONDITION,
     "ETAG_MISMATCH": grpc.StatusCode.ABORTED,
     "UNAUTHENTICATED": grpc.StatusCode.UNAUTHENTICATED,
     "PERMISSION_DENIED": grpc.StatusCode.PERMISSION_DENIED,
@@ -103,6 +106,7 @@ class Service(payment_actions_pb2_grpc.PaymentActionsServicer):
         self.events: list[pb.Event] = []
         self.break_after: list[int] = []  # For each connection of a stream: after how many messages it is lost.
         self.refusal: Failure | None = None  # What every stream ends with at once.
+        self.items: dict[str, pb.RunActionsResponse] = {}  # By order: what RunActions says of its item.
         self.slowness_seconds: dict[str, float] = {}  # By RPC: how long its answer takes.
 
     def script(self, rpc: str, *answers: Any) -> None:
@@ -150,7 +154,16 @@ class Service(payment_actions_pb2_grpc.PaymentActionsServicer):
             if not left:
                 await Failure().end(context)
             left -= 1
-            yield pb.RunActionsResponse(index=index, order_id=item.order_id, total_count=len(request.items))
+            answer = self.items.get(item.order_id, pb.RunActionsResponse())
+            yield pb.RunActionsResponse(
+                index=index,
+                order_id=item.order_id,
+                total_count=len(request.items),
+                operation=answer.operation if answer.HasField("operation") else None,
+                payment=answer.payment if answer.HasField("payment") else None,
+                error=answer.error if answer.HasField("error") else None,
+                preview=answer.preview if answer.HasField("preview") else None,
+            )
 
 
 class Server:
@@ -271,7 +284,13 @@ def client(connect: Callable[..., Any]) -> Any:
 def make() -> SimpleNamespace:
     """Messages as the service sends them."""
     return SimpleNamespace(
-        failure=Failure, codes=CODES, payment=payment, operation=operation, captured=captured, event=event
+        failure=Failure,
+        codes=CODES,
+        payment=payment,
+        cancelled=cancelled,
+        operation=operation,
+        captured=captured,
+        event=event,
     )
 
 
@@ -303,6 +322,21 @@ def payment(**fields: Any) -> pb.Payment:
             "etag": '"3"',
             **fields,
         }
+    )
+
+
+def cancelled(status: int = pb.PAYMENT_STATUS_AUTHORIZED) -> pb.Payment:
+    """Return a payment whose order the shop has cancelled."""
+    told = "The shop has closed the order without money; its status there is Cancelled."
+    open_ = status == pb.PAYMENT_STATUS_AUTHORIZED
+    void = pb.AvailableAction(action=pb.ACTION_VOID, effect="Gives up the authorization.")
+    capture = pb.UnavailableAction(action=pb.ACTION_CAPTURE, reason=18, message=f"{told} Void the payment.")
+    return payment(
+        status=status,
+        available_actions=[void] if open_ else [],
+        unavailable_actions=[capture] if open_ else [],
+        order_state=pb.ORDER_STATE_CANCELLED,
+        order_state_message=told,
     )
 
 

@@ -58,8 +58,75 @@ def test_show_tells_what_is_in_flight_what_the_store_lacks_and_what_contradicts(
     )
     service.script("GetPayment", pb.GetPaymentResponse(payment=payment))
     shown = run("show", *ORDER).stdout
-    for part in ("CAPTURE of 129.90 USD: UNKNOWN", "by zoe", "tried 4 times: 503", "captured 5, then 3"):
+    for part in ("CAPTURE of 129.90 USD: UNKNOWN", "by zoe", "not be written in 4 tries: 503.", "captured 5, then 3"):
         assert part in shown
+
+
+def test_a_status_that_is_just_being_written_to_the_shop_is_not_told_as_a_failure(run, service, make):
+    writing = pb.StoreUpdate(state=pb.STORE_UPDATE_STATE_PENDING, platform_status="Authorized", attempts=1)
+    writing.next_attempt_time.GetCurrentTime()
+    service.script("GetPayment", pb.GetPaymentResponse(payment=make.payment(store_update=writing)))
+    shown = run("show", *ORDER).stdout
+    assert 'says "Authorized", the new status is being written' in shown
+    assert not re.search("tried|try|again", shown.split("Store")[1])
+
+
+def test_a_shop_that_keeps_changing_the_status_back_is_told_with_what_it_did_and_how_to_begin_anew(run, service, make):
+    why = "X-Cart changed the status back 3 times"
+    disputed = pb.StoreUpdate(
+        state=pb.STORE_UPDATE_STATE_DISPUTED, platform_status="Authorized", last_error=why, attempts=3
+    )
+    service.script("GetPayment", pb.GetPaymentResponse(payment=make.payment(store_update=disputed)))
+    service.script("ListPayments", pb.ListPaymentsResponse(payments=[make.payment(store_update=disputed)]))
+    shown = run("show", *ORDER).stdout
+    assert f"{why}. Nothing more is written. Begin anew: payment-actions refresh eu-shop 4711" in shown
+    assert "up to date" not in shown
+    assert f"store disputed: {why}" in run("list").stdout
+
+
+def test_what_staff_must_know_of_the_shops_own_page_is_shown(run, service, make):
+    notice = "X-Cart's own Refund button still returns the full amount; do not use it."
+    update = pb.StoreUpdate(state=pb.STORE_UPDATE_STATE_IN_SYNC, platform_status="Paid", notice=notice)
+    service.script("GetPayment", pb.GetPaymentResponse(payment=make.payment(store_update=update)))
+    assert notice in run("show", *ORDER).stdout
+
+
+@pytest.mark.parametrize(
+    ("status", "left", "mark"),
+    [
+        (
+            pb.PAYMENT_STATUS_AUTHORIZED,
+            "Void is what is left to do: payment-actions void eu-shop 4711",
+            "CANCELLED: void",
+        ),
+        (pb.PAYMENT_STATUS_VOIDED, "", ""),
+    ],
+)
+def test_an_order_that_the_shop_closed_is_told_and_void_is_the_advice(run, service, make, status, left, mark):
+    payment = make.cancelled(status=status)
+    service.script("GetPayment", pb.GetPaymentResponse(payment=payment))
+    service.script("ListPayments", pb.ListPaymentsResponse(payments=[payment]))
+    shown, listed = run("show", *ORDER).stdout, run("list").stdout
+    assert "its status there is Cancelled." in shown
+    assert ("Void is what is left" in shown, left in shown) == (bool(left), True)
+    assert mark in listed
+    assert ("CANCELLED" in listed) == bool(mark)
+
+
+def test_a_total_that_is_no_amount_is_not_told_as_nothing(run, service, make):
+    nothing = Money(currency_code="XXX")
+    told = "The order's total in the shop, 129.905, is no amount that its currency can express."
+    payment = make.payment(
+        order_state=pb.ORDER_STATE_TOTAL_INVALID, order_state_message=told, order_total=nothing,
+        authorized_amount=nothing, captured_amount=nothing, refunded_amount=nothing, available_actions=[],
+    )  # fmt: skip
+    service.script("GetPayment", pb.GetPaymentResponse(payment=payment))
+    service.script("ListPayments", pb.ListPaymentsResponse(payments=[payment]))
+    shown, listed = run("show", *ORDER).stdout, run("list").stdout
+    assert told in shown
+    assert re.search(r"Order total +unknown", shown)
+    assert "unknown" in listed
+    assert "order TOTAL_INVALID" in listed
 
 
 def test_what_is_piped_has_no_colour_and_cannot_steer_a_terminal(run, service, make):
@@ -192,6 +259,79 @@ def test_an_action_that_is_not_offered_is_told_in_the_services_words_and_not_sen
     assert "REFUND is not possible yet." in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("reason", "advised"),
+    [
+        ("ORDER_CANCELLED", ["payment-actions void eu-shop 4711"]),
+        ("ORDER_CHANGED", ["payment-actions void eu-shop 4711", "payment-actions show eu-shop 4711"]),
+        ("ORDER_TOTAL_INVALID", ["payment-actions void eu-shop 4711"]),
+        ("ETAG_MISMATCH", ["payment-actions show eu-shop 4711"]),
+    ],
+)
+def test_an_order_that_the_shop_changed_is_refused_with_what_to_type_next(run, service, make, reason, advised):
+    service.script("CapturePayment", make.failure(reason, "Not now.", available_actions="VOID,REFRESH"))
+    result = run("capture", *ORDER, "--yes")
+    assert (result.exit_code, len(service.requests("CapturePayment"))) == (3, 1)
+    told = result.stderr.split("Not now.")[1]
+    assert [line.split(": ")[1] for line in told.strip().splitlines()] == advised
+
+
+def test_a_capture_that_the_service_already_refuses_is_not_sent_and_void_is_the_advice(run, service, make):
+    service.script("GetPayment", pb.GetPaymentResponse(payment=make.cancelled()))
+    result = run("capture", *ORDER, "--yes")
+    assert (result.exit_code, service.requests("CapturePayment")) == (3, [])
+    assert "The shop has closed the order" in result.stderr
+    assert "payment-actions void eu-shop 4711" in result.stderr
+
+
+def test_a_shop_that_cannot_be_asked_is_told_with_the_request_id_to_ask_again_with(run, service, make):
+    service.script("CapturePayment", make.failure("PLATFORM_UNAVAILABLE", "The shop is away.", store="eu-shop"))
+    result = run("capture", *ORDER, "--yes")
+    (request_id,) = {request.request_id for request in service.requests("CapturePayment")}
+    assert result.exit_code == 7
+    assert f"payment-actions capture eu-shop 4711 --request-id {request_id}" in result.stderr.split("is away.")[1]
+
+
+@pytest.mark.parametrize("reason", ["PLATFORM_UNAVAILABLE", "STORE_NOT_FOUND"])
+def test_a_refusal_of_one_attempt_says_nothing_of_what_was_asked_before_under_the_id(run, service, make, reason):
+    service.script("CapturePayment", make.failure(reason, "Away."))
+    result = run("capture", *ORDER, "--yes", "--request-id", "r-1", "--timeout", "0.3")
+    assert result.exit_code == 5
+    assert "Away. That says nothing of what was asked before under r-1: it may have happened." in result.stderr
+
+
+@pytest.fixture
+def limited(service, make):
+    """Script a payment of which a policy lets at most 20.00 USD be returned."""
+    whole, most = Money(currency_code="USD", units=129, nanos=900_000_000), Money(currency_code="USD", units=20)
+    offer = pb.AvailableAction(
+        action=pb.ACTION_REFUND, amount=whole, partial_amount_allowed=True, effect="Returns 129.90 USD to the buyer.",
+        amount_max=most, amount_max_reason="Support refunds at most 20.00 USD; ask finance for more.",
+    )  # fmt: skip
+    payment = make.payment(available_actions=[offer], unavailable_actions=[])
+    service.script("GetPayment", pb.GetPaymentResponse(payment=payment))
+    service.script("RefundPayment", pb.RefundPaymentResponse(operation=make.operation(), payment=payment))
+    return offer
+
+
+@pytest.mark.parametrize("amount", [(), ("--amount", "20.01 USD")])
+def test_no_more_is_asked_for_than_a_policy_allows_nor_the_whole(run, service, limited, amount):
+    result = run("refund", *ORDER, "--yes", *amount)
+    assert (result.exit_code, service.requests("RefundPayment")) == (3, [])
+    assert "At most 20.00 USD: Support refunds at most 20.00 USD; ask finance for more." in result.stderr
+    assert 'payment-actions refund eu-shop 4711 --amount "20.00 USD"' in result.stderr
+
+
+@pytest.mark.parametrize("amount", ["20.00 USD", "5 USD", "500 EUR"])
+def test_what_a_policy_allows_is_sent_and_another_currency_is_the_services_to_refuse(run, service, limited, amount):
+    assert run("refund", *ORDER, "--yes", "--amount", amount).exit_code == 0
+    assert len(service.requests("RefundPayment")) == 1
+
+
+def test_show_tells_the_most_that_a_policy_allows_and_why(run, limited):
+    assert "At most 20.00 USD: Support refunds at most 20.00 USD; ask finance for more." in run("show", *ORDER).stdout
+
+
 def test_asking_again_is_sent_even_when_no_longer_offered_but_for_the_payment_as_it_is(run, service, make):
     service.script("RefundPayment", pb.RefundPaymentResponse(operation=make.operation(), payment=make.payment()))
     assert run("refund", *ORDER, "--yes", "--request-id", "r-1").exit_code == 0
@@ -284,6 +424,20 @@ def test_on_a_terminal_nothing_is_sent_before_somebody_agrees(server, service, m
     assert (process.returncode, len(service.requests("CapturePayment"))) == (code, sent)
     assert all(request.etag == '"3"' for request in service.requests("CapturePayment"))
     assert sent or "Nothing was sent." in messages
+
+
+@pytest.mark.parametrize(("typed", "sent"), [("", 20), ("7.00 USD", 7)])
+def test_on_a_terminal_the_most_that_a_policy_allows_is_suggested(server, service, limited, typed, sent):
+    ours, theirs = pty.openpty()
+    process = start(server, "refund", *ORDER, stdin=theirs)
+    os.write(ours, f"{typed}\ny\n".encode())
+    _, messages = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    (request,) = service.requests("RefundPayment")
+    assert (process.returncode, request.amount) == (0, Money(currency_code="USD", units=sent))
+    assert "Support refunds at most 20.00 USD" in messages
+    assert f"REFUND of {sent}.00 USD out of 129.90 USD" in messages
 
 
 def test_ctrl_c_while_waiting_says_that_the_operation_goes_on_and_how_to_look(server, service, make):

@@ -16,6 +16,8 @@ from payment_actions_server.cli import words
         (-1, -500_000_000, "EUR", "-1.50 EUR"),
         (1, 1, "EUR", "1.000000001 EUR"),
         (7, 0, "XXQ", "7 XXQ"),
+        (129, 900_000_000, "XXX", "129.9 XXX"),  # ISO 4217: no currency.
+        (129, 905_000_000, "", "129.905 "),
     ],
 )
 def test_an_amount_is_shown_with_the_digits_of_its_currency_and_never_rounded(units, nanos, currency_code, shown):
@@ -35,7 +37,8 @@ def test_other_text_stays_as_it_is():
 def test_values_are_shown_without_their_prefix_and_unknown_ones_as_numbers():
     assert words.status(pb.PAYMENT_STATUS_CAPTURED) == "CAPTURED"
     assert words.state(pb.OPERATION_STATE_NEEDS_REVIEW) == "NEEDS_REVIEW"
-    assert words.event_type(999) == "(999)"
+    assert words.order_state(pb.ORDER_STATE_OTHER_METHOD) == "OTHER_METHOD"
+    assert words.event_type(999) == words.reason(999) == "(999)"
 
 
 def test_a_time_is_shown_in_utc():

@@ -124,6 +124,24 @@ def test_a_refusal_of_what_was_asked_is_definite_after_a_lost_attempt_too():
     assert outcome(CAPTURE, LOST, stale)[1].reason == "ETAG_MISMATCH"
 
 
+@pytest.mark.parametrize("reason", ["ORDER_CANCELLED", "ORDER_CHANGED", "ORDER_TOTAL_INVALID"])
+def test_an_order_that_the_shop_changed_is_never_asked_for_again_and_nothing_of_it_was_started(reason):
+    refused = Failed(Code.FAILED_PRECONDITION, reason)
+    for failures in ([refused], [LOST, refused]):
+        pauses, end = outcome(CAPTURE, *failures)
+        assert (len(pauses), end.reason) == (len(failures) - 1, reason)
+
+
+def test_a_shop_that_cannot_be_asked_before_a_capture_is_asked_again_under_the_same_request_id():
+    unasked = Failed(Code.UNAVAILABLE, "PLATFORM_UNAVAILABLE", {"store": "eu-shop"})
+    tries = attempts(CAPTURE)
+    assert tries.failed(unasked) == 1
+    assert tries.failed(unasked) == 2
+    with pytest.raises(PaymentActionsError) as caught:
+        tries.failed(unasked)
+    assert (caught.value.reason, caught.value.request_id) == ("PLATFORM_UNAVAILABLE", "r-1")
+
+
 def test_the_services_own_pause_is_respected():
     throttled = Failed(Code.RESOURCE_EXHAUSTED, "GATEWAY_THROTTLED", retry_after=7)
     assert attempts(READ).failed(throttled) == 7

@@ -39,8 +39,8 @@ def test_a_refusal_on_the_doorstep_after_a_lost_connection_leaves_an_item_unknow
 
 @pytest.mark.parametrize(
     "response",
-    [refusal("ACTION_NOT_AVAILABLE"), refusal("GATEWAY_UNAVAILABLE", operation_id="01k0")],
-    ids=["of what was asked", "with its operation"],
+    [refusal("ACTION_NOT_AVAILABLE"), refusal("ORDER_CANCELLED"), refusal("GATEWAY_UNAVAILABLE", operation_id="01k0")],
+    ids=["of what was asked", "of its order", "with its operation"],
 )
 def test_a_refusal_of_what_was_asked_is_definite_after_a_lost_connection_too(response):
     assert error_of_status(answered(response, 2).error).reason == error_of_status(response.error).reason != ""
@@ -50,6 +50,17 @@ def test_a_refusal_over_the_first_connection_is_what_the_service_says():
     item = answered(refusal("STORE_NOT_FOUND"), 1)
     assert error_of_status(item.error).reason == "STORE_NOT_FOUND"
     assert run_answers.answered(ROW, item).state == "REFUSED"
+
+
+@pytest.mark.parametrize("reason", ["ORDER_CANCELLED", "ORDER_CHANGED", "ORDER_TOTAL_INVALID"])
+def test_an_item_whose_order_the_shop_changed_is_refused_for_good(reason):
+    row = run_answers.answered(ROW, answered(refusal(reason), 1))
+    assert (row.state, row.reason, run_answers.ended(row)) == ("REFUSED", reason, True)
+
+
+def test_an_item_whose_shop_could_not_be_asked_is_asked_again_under_its_request_id():
+    row = run_answers.answered(ROW, answered(refusal("PLATFORM_UNAVAILABLE"), 1))
+    assert (row.state, row.request_id, run_answers.ended(row)) == ("UNAVAILABLE", "r-1", False)
 
 
 def test_what_would_move_nothing_is_refused_after_a_lost_connection_as_before():

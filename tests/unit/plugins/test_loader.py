@@ -124,7 +124,7 @@ BROKEN = {
     "exit": ("raise SystemExit(3)", "SystemExit: 3"),
     "misspelt": (
         "@hookimpl\ndef payment_actions_gatways():\n    return {}",
-        "unknown hook 'payment_actions_gatways'",
+        "payment_actions_gatways: no such hook. Did you mean payment_actions_gateways? The hooks are: payment_actions_",
     ),
     "argument": (
         "@hookimpl\ndef payment_actions_review(order):\n    return None",

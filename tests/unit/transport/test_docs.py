@@ -7,7 +7,8 @@ import pytest
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_server.domain.errors import ErrorReason
-from payment_actions_server.domain.status import OperationState
+from payment_actions_server.domain.status import OperationState, OrderState
+from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.transport.errors import CODES
 from payment_actions_server.transport.metrics import Metrics
 from payment_actions_server.transport.validation import SERVICE
@@ -31,6 +32,16 @@ def test_every_reason_is_documented_with_its_code(reason):
 @pytest.mark.parametrize("state", list(OperationState))
 def test_every_state_of_an_operation_is_documented(state):
     assert f"| `{state}` |" in API
+
+
+@pytest.mark.parametrize("state", list(OrderState))
+def test_every_state_of_an_order_is_documented(state):
+    assert f"| `{state}` |" in API
+
+
+@pytest.mark.parametrize("state", list(StoreUpdateState))
+def test_every_state_of_a_store_update_is_documented(state):
+    assert f"`{state}`" in API
 
 
 def test_every_metric_is_documented_and_no_other():

@@ -4,6 +4,7 @@ PaymentActionsError
 ├── StoreNotFound  OrderNotFound  OperationNotFound
 ├── InvalidRequest  PartialAmountNotSupported  AmountOutOfRange  CurrencyMismatch  RequestIdReused
 ├── ActionNotAvailable  OperationInFlight  NotOurPaymentMethod
+├── OrderCancelled  OrderChanged  OrderTotalInvalid     (the shop changed the order; nothing was started)
 ├── EtagMismatch
 ├── Unauthenticated  PermissionDenied
 ├── GatewayThrottled  GatewayUnavailable  PlatformUnavailable     (certain that nothing happened)
@@ -132,6 +133,30 @@ class NotOurPaymentMethod(PaymentActionsError):
     reason = "NOT_OUR_PAYMENT_METHOD"
 
 
+class OrderCancelled(PaymentActionsError):
+    """The shop has cancelled or deleted the order; nothing was started. Void the payment."""
+
+    reason = "ORDER_CANCELLED"
+
+
+class OrderChanged(PaymentActionsError):
+    """The shop has changed the order's total, payment method or currency; nothing was started.
+
+    Read the payment again: it shows the order as it is now, and what may be done.
+    """
+
+    reason = "ORDER_CHANGED"
+
+
+class OrderTotalInvalid(PaymentActionsError):
+    """The order's total is no amount that its currency can express; nothing was started.
+
+    Correct the total in the shop, or void the payment.
+    """
+
+    reason = "ORDER_TOTAL_INVALID"
+
+
 class EtagMismatch(PaymentActionsError):
     """The payment changed since its etag was read; read it again and decide anew."""
 
@@ -169,7 +194,10 @@ class GatewayUnavailable(PaymentActionsError):
 
 
 class PlatformUnavailable(PaymentActionsError):
-    """The store platform could not be reached; nothing happened."""
+    """The store platform could not be asked, before a capture or a refund too; nothing was started.
+
+    Ask again with the same request id when the store platform is back: there is no operation under it yet.
+    """
 
     reason = "PLATFORM_UNAVAILABLE"
 

@@ -6,7 +6,7 @@ export interface PaymentsFilter {
   readonly store: string;
   readonly statuses: readonly PaymentStatus[];
   readonly method: string;
-  /** An anomaly, an operation to resolve, or a store that keeps refusing its update. */
+  /** An anomaly, an operation to resolve, a store that keeps refusing its update or changing it back, a total that is no amount. */
   readonly attention: boolean;
   /** The store update was tried and failed. */
   readonly updateFailing: boolean;

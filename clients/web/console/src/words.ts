@@ -1,7 +1,7 @@
 /** What the service's values are called, and in which tone they are shown. */
 
 import { readError } from "@payment-actions/web/client";
-import { Action, EventType, OperationState, PaymentStatus } from "@payment-actions/web/proto";
+import { Action, EventType, OperationState, OrderState, PaymentStatus } from "@payment-actions/web/proto";
 import { html, type TemplateResult } from "lit";
 import type { ItemState } from "./bulk/model.js";
 import { english, type Key } from "./i18n/en.js";
@@ -25,6 +25,11 @@ export function actionWord(texts: Texts, action: Action): string {
 
 export function operationWord(texts: Texts, state: OperationState): string {
   return word(texts, "operation", OperationState[state], "operation.UNKNOWN");
+}
+
+/** What became of an order in the shop. */
+export function orderWord(texts: Texts, state: OrderState): string {
+  return word(texts, "orderState", OrderState[state], "orderState.other");
 }
 
 export function eventWord(texts: Texts, type: EventType): string {
@@ -60,13 +65,14 @@ export function operationTone(state: OperationState): Tone {
 
 export function eventTone(type: EventType): Tone {
   if (type === EventType.ANOMALY) return "bad";
-  return type === EventType.STORE_UPDATE_DELAYED ? "warn" : "";
+  return type === EventType.STORE_UPDATE_DELAYED || type === EventType.STORE_STATUS_CHANGED ? "warn" : "";
 }
 
 const ITEM_TONES: Partial<Record<ItemState, Tone>> = {
   ready: "accent",
   sent: "warn",
   in_flight: "warn",
+  unavailable: "warn",
   needs_review: "bad",
   done: "good",
   already_done: "good",

@@ -16,12 +16,14 @@ import { answered, type Item, newItems, newRun, previewed, progress, sumsOf, tal
 import { RunGone, Runner, type RunService } from "../src/bulk/runner.js";
 import { RunStore } from "../src/bulk/store.js";
 
-function reason(name: string, domain = "payment-actions") {
-  const value = toBinary(ErrorInfoSchema, create(ErrorInfoSchema, { reason: name, domain }));
+function reason(name: string, domain = "payment-actions", metadata: Record<string, string> = {}) {
+  const value = toBinary(ErrorInfoSchema, create(ErrorInfoSchema, { reason: name, domain, metadata }));
   return { typeUrl: "type.googleapis.com/google.rpc.ErrorInfo", value };
 }
 
 const REASON = reason("ACTION_NOT_AVAILABLE");
+const UNREACHED = reason("PLATFORM_UNAVAILABLE");
+const FAILED = reason("GATEWAY_UNAVAILABLE", "payment-actions", { operation_id: "op" });
 const ORDERS = ["1", "2", "3"].map((orderId) => ({ store: "eu-shop", orderId, orderNumber: `#${orderId}` }));
 
 let number = 0;
@@ -203,6 +205,41 @@ describe("a bulk run", () => {
     expect(tally(again.items)).toMatchObject({ done: 2 });
   });
 
+  test("asks again under the same request id for what the shop was out of reach for, and a lost answer stays unknown", async () => {
+    const service = new Service();
+    const runner = await begun(service);
+    await runner.preview();
+    const ask = service.runActions.bind(service);
+    service.runActions = async function* (request) {
+      for (const [index] of request.items.entries())
+        yield response({ index, error: { code: 14, message: "The shop is away.", details: [UNREACHED] } });
+    };
+    await runner.go();
+    expect(runner.items.map(({ state }) => state)).toEqual(["unavailable", "excluded", "unavailable"]);
+    expect(progress(runner.items)).toEqual({ ended: 0, total: 2 });
+    // Nothing was begun: away once more is no more than that.
+    await runner.go();
+    expect(tally(runner.items)).toMatchObject({ unavailable: 2, sent: 0 });
+    service.runActions = ask;
+    const again = await reloaded(service);
+    await again.go();
+    expect(service.asked.at(-1)?.items).toEqual(["1 request-0", "3 request-2"]);
+    expect(tally(again.items)).toMatchObject({ done: 2, unavailable: 0 });
+    const sent = { ...(again.items[0] as Item), state: "sent" as const };
+    expect(answered(sent, response({ error: { code: 14, message: "m", details: [UNREACHED] } }), true).state).toBe(
+      "sent",
+    );
+  });
+
+  test("leaves out what a policy does not allow in whole", () => {
+    const [item] = newItems(ORDERS, ids());
+    const eur = (units: bigint) => ({ currencyCode: "EUR", units, nanos: 0 });
+    const preview = { action: Action.REFUND, amount: eur(100n), amountMax: eur(20n), amountMaxReason: "Ask finance." };
+    const shown = previewed(item as Item, response({ preview, payment: { etag: '"1"' } }));
+    expect([shown.state, shown.message]).toEqual(["excluded", "At most 20 EUR: Ask finance."]);
+    expect(toAsk([shown])).toEqual([]);
+  });
+
   test("follows what is in flight when its operation ends", async () => {
     const service = new Service();
     service.states.set("1", OperationState.UNKNOWN);
@@ -311,6 +348,18 @@ describe("a bulk run", () => {
 
   test.each([
     ["an error with the service's reason", { error: { code: 14, message: "m", details: [REASON] } }, "refused"],
+    [
+      "an order that the shop closed",
+      { error: { code: 9, message: "m", details: [reason("ORDER_CANCELLED")] } },
+      "refused",
+    ],
+    [
+      "an order that the shop changed",
+      { error: { code: 9, message: "m", details: [reason("ORDER_CHANGED")] } },
+      "refused",
+    ],
+    ["a shop out of reach", { error: { code: 14, message: "m", details: [UNREACHED] } }, "unavailable"],
+    ["an operation that failed", { error: { code: 14, message: "m", details: [FAILED] } }, "failed"],
     ["an error without one", { error: { code: 14, message: "m" } }, "sent"],
     ["an error with somebody else's", { error: { code: 14, message: "m", details: [reason("X", "proxy")] } }, "sent"],
     ["a refusal by the gateway", { operation: operation(OperationState.DECLINED) }, "declined"],

@@ -1,5 +1,7 @@
 import { LANGUAGES as SECTION } from "@payment-actions/web/i18n";
+import { EventType, OperationState, OrderState, PaymentStatus } from "@payment-actions/web/proto";
 import { describe, expect, test } from "vitest";
+import { ITEM_STATES } from "../src/bulk/model.js";
 import { german } from "../src/i18n/de.js";
 import { english } from "../src/i18n/en.js";
 import { spanish } from "../src/i18n/es.js";
@@ -31,6 +33,19 @@ test.each(Object.keys(SECTION))("%s names who did something as the section that 
   expect(section.length).toBeGreaterThan(5);
   for (const [key, word] of section) expect(actorWord(texts, key.slice("actor.".length))).toBe(word);
   expect(actorWord(texts, "anna@shop.example")).toBe("anna@shop.example");
+});
+
+test("every value of the contract has its word", () => {
+  const names = (values: object) => Object.keys(values).filter((name) => Number.isNaN(Number(name)));
+  const words = [
+    ...names(PaymentStatus).map((name) => `status.${name}`),
+    ...names(OperationState).map((name) => `operation.${name}`),
+    ...names(EventType).map((name) => `event.${name}`),
+    ...names(OrderState).map((name) => `orderState.${name}`),
+    ...ITEM_STATES.map((name) => `item.${name}`),
+  ];
+  const missing = words.filter((key) => !(key in english) && !key.endsWith(".UNSPECIFIED"));
+  expect(missing).toEqual(["orderState.PLACED"]);
 });
 
 describe("texts", () => {

@@ -25,11 +25,13 @@ export type Happened = "no" | "unknown";
  *
  * - `change_request`: the same request would be refused again.
  * - `read_again`: what was read is out of date, or was never so; read, then decide anew.
- * - `try_later`: nothing is wrong with the request; a new attempt takes a new request id.
+ * - `try_later`: nothing is wrong with the request and nothing is under way. With `operation_id` in the metadata that operation
+ *   has FAILED and a new attempt takes a new request id; without it nothing was begun, and any request id will do.
  * - `ask_again`: with the same request id, which repeats the question and never the action.
  * - `get_permission`: somebody else has to allow it.
+ * - `void`: the shop has closed the order, or its total is no amount: void the payment, or set the order right in the shop.
  */
-export type Advice = "change_request" | "read_again" | "try_later" | "ask_again" | "get_permission";
+export type Advice = "change_request" | "read_again" | "try_later" | "ask_again" | "get_permission" | "void";
 
 /** The variables of a reason's message, each as text. Values that a later service leaves out are undefined. */
 interface MetadataOf {
@@ -44,6 +46,9 @@ interface MetadataOf {
   ACTION_NOT_AVAILABLE: { action: string; available_actions: string; policy: string };
   OPERATION_IN_FLIGHT: { action: string; available_actions: string };
   NOT_OUR_PAYMENT_METHOD: { action: string; available_actions: string };
+  ORDER_CANCELLED: { action: string; available_actions: string; order_state: string };
+  ORDER_CHANGED: { action: string; available_actions: string; order_state: string };
+  ORDER_TOTAL_INVALID: { action: string; available_actions: string; order_state: string };
   ETAG_MISMATCH: { etag: string; current_etag: string };
   UNAUTHENTICATED: Record<never, string>;
   PERMISSION_DENIED: { store: string };
@@ -72,6 +77,9 @@ const ADVICE: Record<Reason, Advice> = {
   ACTION_NOT_AVAILABLE: "read_again",
   OPERATION_IN_FLIGHT: "read_again",
   NOT_OUR_PAYMENT_METHOD: "read_again",
+  ORDER_CANCELLED: "void",
+  ORDER_CHANGED: "read_again",
+  ORDER_TOTAL_INVALID: "void",
   ETAG_MISMATCH: "read_again",
   UNAUTHENTICATED: "get_permission",
   PERMISSION_DENIED: "get_permission",

@@ -43,7 +43,6 @@ export const de: Messages = {
   "effect.CAPTURE": "Zieht {amount} vom Käufer ein.",
   "effect.VOID": "Gibt die Autorisierung über {amount} auf; nichts wird eingezogen.",
   "effect.REFUND": "Erstattet dem Käufer {amount}.",
-  "effect.REFRESH": "Fragt {method} nach dem Stand und aktualisiert die Bestellung; bewegt kein Geld.",
 
   "confirm.CAPTURE": "Diese Zahlung einziehen?",
   "confirm.VOID": "Diese Autorisierung stornieren?",
@@ -63,6 +62,7 @@ export const de: Messages = {
   "why.PLATFORM_UNAVAILABLE": "Dieser Shop ist außer Betrieb",
   "why.policy": "Durch eine Regel dieses Shops verweigert",
   "why.other": "Jetzt nicht möglich",
+  "why.limit": "Eine Regel dieses Shops erlaubt nicht mehr.",
 
   "way.UNKNOWN": "{action}: {method} hat noch nicht geantwortet.",
   "way.PENDING": "{action}: {method} hat angenommen; das Ergebnis folgt.",
@@ -80,7 +80,6 @@ export const de: Messages = {
   "result.ALREADY_DONE": "{action}: war schon vorher geschehen.",
   "result.refreshed": "{method} gefragt: Der Status ist jetzt {status}.",
   "result.unchanged": "{method} gefragt: nichts Neues.",
-  "result.changed": "Der Status ist jetzt {status}.",
   "result.changed_by": "{actor} hat diese Zahlung geändert. Der Status ist jetzt {status}.",
 
   "error.NO_ANSWER": "{action}: Es kam keine Antwort an. Es kann geschehen sein.",
@@ -106,11 +105,20 @@ export const de: Messages = {
 
   "connection.lost": "Verbindung verloren. Die Anzeige kann veraltet sein; wir versuchen es weiter.",
   "connection.offline": "Sie sind offline. Die Anzeige kann veraltet sein.",
-  "connection.back": "Wieder verbunden.",
-  live: "Live",
+
+  "order.CANCELLED": "Der Shop hat diese Bestellung geschlossen.",
+  "order.DELETED": "Der Shop hat diese Bestellung nicht mehr.",
+  "order.OTHER_METHOD": "Diese Bestellung soll jetzt anders bezahlt werden.",
+  "order.OTHER_CURRENCY": "Diese Bestellung hat jetzt eine andere Währung.",
+  "order.TOTAL_INVALID": "Die Summe dieser Bestellung ist kein Betrag ihrer Währung.",
+  "order.CHANGED": "Der Shop hat diese Bestellung geändert.",
+  "order.left": "Es bleibt: {action}.",
 
   "store.in_sync": "Der Shop zeigt: {status}",
   "store.pending": "Der Shop wird benachrichtigt",
+  "store.disputed": "Der Shop ändert den Status immer wieder zurück; es wird nichts mehr geschrieben.",
+  "store.anew": "Neu beginnen",
+  "store.notice": "Auf der Seite der Bestellung im Shop:",
   "store.failing": {
     one: "Der Shop war nicht zu benachrichtigen ({count} Versuch). Nächster Versuch {when}.",
     other: "Der Shop war nicht zu benachrichtigen ({count} Versuche). Nächster Versuch {when}.",
@@ -134,6 +142,7 @@ export const de: Messages = {
   "event.ANOMALY": "Widerspruch",
   "event.STORE_UPDATED": "Der Shop wurde benachrichtigt",
   "event.STORE_UPDATE_DELAYED": "Der Shop war nicht zu benachrichtigen",
+  "event.STORE_STATUS_CHANGED": "Der Shop hat den Status geändert",
   "event.UNSPECIFIED": "Sonstiges",
   "state.UNKNOWN": "noch keine Antwort",
   "state.PENDING": "angenommen, Ergebnis folgt",

@@ -43,7 +43,6 @@ export const en = {
   "effect.CAPTURE": "Collects {amount} from the buyer.",
   "effect.VOID": "Gives up the authorization of {amount}; nothing is collected.",
   "effect.REFUND": "Returns {amount} to the buyer.",
-  "effect.REFRESH": "Asks {method} what is true and updates the order; moves no money.",
 
   "confirm.CAPTURE": "Capture this payment?",
   "confirm.VOID": "Void this authorization?",
@@ -63,6 +62,7 @@ export const en = {
   "why.PLATFORM_UNAVAILABLE": "This store is out of service",
   "why.policy": "Refused by a rule of this store",
   "why.other": "Not possible now",
+  "why.limit": "A rule of this store allows no more.",
 
   "way.UNKNOWN": "{action}: {method} has not answered yet.",
   "way.PENDING": "{action}: {method} has accepted it, and its result comes later.",
@@ -79,7 +79,6 @@ export const en = {
   "result.ALREADY_DONE": "{action}: somebody had done it before.",
   "result.refreshed": "Asked {method}: the status is now {status}.",
   "result.unchanged": "Asked {method}: nothing new.",
-  "result.changed": "The status is now {status}.",
   "result.changed_by": "{actor} changed this payment. The status is now {status}.",
 
   "error.NO_ANSWER": "{action}: no answer came through. It may have happened.",
@@ -103,11 +102,20 @@ export const en = {
 
   "connection.lost": "Connection lost. What you see may be out of date; trying again.",
   "connection.offline": "You are offline. What you see may be out of date.",
-  "connection.back": "Connected again.",
-  live: "Live",
+
+  "order.CANCELLED": "The shop has closed this order.",
+  "order.DELETED": "The shop has this order no more.",
+  "order.OTHER_METHOD": "This order is to be paid another way now.",
+  "order.OTHER_CURRENCY": "This order is in another currency now.",
+  "order.TOTAL_INVALID": "This order's total is no amount of its currency.",
+  "order.CHANGED": "The shop has changed this order.",
+  "order.left": "{action} is what is left to do.",
 
   "store.in_sync": "The shop shows: {status}",
   "store.pending": "The shop is being told",
+  "store.disputed": "The shop keeps changing the status back; nothing more is written.",
+  "store.anew": "Begin anew",
+  "store.notice": "On the order's page in the shop:",
   "store.failing": {
     one: "The shop could not be told ({count} try). Next try {when}.",
     other: "The shop could not be told ({count} tries). Next try {when}.",
@@ -131,6 +139,7 @@ export const en = {
   "event.ANOMALY": "Contradiction",
   "event.STORE_UPDATED": "The shop was told",
   "event.STORE_UPDATE_DELAYED": "The shop could not be told",
+  "event.STORE_STATUS_CHANGED": "The shop changed the status",
   "event.UNSPECIFIED": "Other",
   "state.UNKNOWN": "no answer yet",
   "state.PENDING": "accepted, result later",

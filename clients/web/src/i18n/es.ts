@@ -43,7 +43,6 @@ export const es: Messages = {
   "effect.CAPTURE": "Cobra {amount} al comprador.",
   "effect.VOID": "Renuncia a la autorización de {amount}; no se cobra nada.",
   "effect.REFUND": "Devuelve {amount} al comprador.",
-  "effect.REFRESH": "Pregunta a {method} cuál es el estado y actualiza el pedido; no mueve dinero.",
 
   "confirm.CAPTURE": "¿Cobrar este pago?",
   "confirm.VOID": "¿Anular esta autorización?",
@@ -63,6 +62,7 @@ export const es: Messages = {
   "why.PLATFORM_UNAVAILABLE": "Esta tienda está fuera de servicio",
   "why.policy": "Rechazado por una regla de esta tienda",
   "why.other": "No es posible ahora",
+  "why.limit": "Una regla de esta tienda no permite más.",
 
   "way.UNKNOWN": "{action}: {method} aún no ha respondido.",
   "way.PENDING": "{action}: {method} lo ha aceptado; el resultado llegará después.",
@@ -80,7 +80,6 @@ export const es: Messages = {
   "result.ALREADY_DONE": "{action}: ya se había hecho antes.",
   "result.refreshed": "Consultado {method}: el estado es ahora {status}.",
   "result.unchanged": "Consultado {method}: nada nuevo.",
-  "result.changed": "El estado es ahora {status}.",
   "result.changed_by": "{actor} cambió este pago. El estado es ahora {status}.",
 
   "error.NO_ANSWER": "{action}: no llegó ninguna respuesta. Puede que haya ocurrido.",
@@ -104,11 +103,20 @@ export const es: Messages = {
 
   "connection.lost": "Conexión perdida. Lo que ve puede no estar al día; seguimos intentándolo.",
   "connection.offline": "No tiene conexión. Lo que ve puede no estar al día.",
-  "connection.back": "Conectado de nuevo.",
-  live: "En directo",
+
+  "order.CANCELLED": "La tienda ha cerrado este pedido.",
+  "order.DELETED": "La tienda ya no tiene este pedido.",
+  "order.OTHER_METHOD": "Este pedido se pagará ahora de otra forma.",
+  "order.OTHER_CURRENCY": "Este pedido está ahora en otra moneda.",
+  "order.TOTAL_INVALID": "El total de este pedido no es un importe de su moneda.",
+  "order.CHANGED": "La tienda ha modificado este pedido.",
+  "order.left": "Solo queda: {action}.",
 
   "store.in_sync": "La tienda muestra: {status}",
   "store.pending": "Se está avisando a la tienda",
+  "store.disputed": "La tienda vuelve a cambiar el estado una y otra vez; no se escribe nada más.",
+  "store.anew": "Empezar de nuevo",
+  "store.notice": "En la página del pedido en la tienda:",
   "store.failing": {
     many: "No se pudo avisar a la tienda ({count} de intentos). Próximo intento {when}.",
     one: "No se pudo avisar a la tienda ({count} intento). Próximo intento {when}.",
@@ -137,6 +145,7 @@ export const es: Messages = {
   "event.ANOMALY": "Contradicción",
   "event.STORE_UPDATED": "Se avisó a la tienda",
   "event.STORE_UPDATE_DELAYED": "No se pudo avisar a la tienda",
+  "event.STORE_STATUS_CHANGED": "La tienda cambió el estado",
   "event.UNSPECIFIED": "Otro",
   "state.UNKNOWN": "aún sin respuesta",
   "state.PENDING": "aceptado, resultado después",

@@ -43,7 +43,6 @@ export const fr: Messages = {
   "effect.CAPTURE": "Encaisse {amount} auprès de l’acheteur.",
   "effect.VOID": "Abandonne l’autorisation de {amount} ; rien n’est encaissé.",
   "effect.REFUND": "Rembourse {amount} à l’acheteur.",
-  "effect.REFRESH": "Demande l’état réel à {method} et met la commande à jour ; aucun mouvement d’argent.",
 
   "confirm.CAPTURE": "Encaisser ce paiement ?",
   "confirm.VOID": "Annuler cette autorisation ?",
@@ -63,6 +62,7 @@ export const fr: Messages = {
   "why.PLATFORM_UNAVAILABLE": "Cette boutique est hors service",
   "why.policy": "Refusé par une règle de cette boutique",
   "why.other": "Impossible pour le moment",
+  "why.limit": "Une règle de cette boutique n’autorise pas plus.",
 
   "way.UNKNOWN": "{action} : {method} n’a pas encore répondu.",
   "way.PENDING": "{action} : {method} a accepté ; le résultat viendra plus tard.",
@@ -80,7 +80,6 @@ export const fr: Messages = {
   "result.ALREADY_DONE": "{action} : avait déjà été fait.",
   "result.refreshed": "Réponse de {method} : le statut est maintenant {status}.",
   "result.unchanged": "Réponse de {method} : rien de nouveau.",
-  "result.changed": "Le statut est maintenant {status}.",
   "result.changed_by": "{actor} a modifié ce paiement. Le statut est maintenant {status}.",
 
   "error.NO_ANSWER": "{action} : aucune réponse n’est arrivée. Cela a pu avoir lieu.",
@@ -105,11 +104,20 @@ export const fr: Messages = {
 
   "connection.lost": "Connexion perdue. L’affichage peut être périmé ; nouvelle tentative en cours.",
   "connection.offline": "Vous êtes hors ligne. L’affichage peut être périmé.",
-  "connection.back": "De nouveau connecté.",
-  live: "En direct",
+
+  "order.CANCELLED": "La boutique a clôturé cette commande.",
+  "order.DELETED": "La boutique n’a plus cette commande.",
+  "order.OTHER_METHOD": "Cette commande doit désormais être payée autrement.",
+  "order.OTHER_CURRENCY": "Cette commande est désormais dans une autre devise.",
+  "order.TOTAL_INVALID": "Le total de cette commande n’est pas un montant de sa devise.",
+  "order.CHANGED": "La boutique a modifié cette commande.",
+  "order.left": "Il reste : {action}.",
 
   "store.in_sync": "La boutique affiche : {status}",
   "store.pending": "La boutique est en cours d’information",
+  "store.disputed": "La boutique rétablit sans cesse l’ancien statut ; plus rien n’est écrit.",
+  "store.anew": "Recommencer",
+  "store.notice": "Sur la page de la commande dans la boutique :",
   "store.failing": {
     one: "La boutique n’a pas pu être informée ({count} essai). Prochain essai {when}.",
     many: "La boutique n’a pas pu être informée ({count} essais). Prochain essai {when}.",
@@ -138,6 +146,7 @@ export const fr: Messages = {
   "event.ANOMALY": "Contradiction",
   "event.STORE_UPDATED": "La boutique a été informée",
   "event.STORE_UPDATE_DELAYED": "La boutique n’a pas pu être informée",
+  "event.STORE_STATUS_CHANGED": "La boutique a changé le statut",
   "event.UNSPECIFIED": "Autre",
   "state.UNKNOWN": "pas encore de réponse",
   "state.PENDING": "accepté, résultat plus tard",

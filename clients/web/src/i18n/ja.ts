@@ -43,7 +43,6 @@ export const ja: Messages = {
   "effect.CAPTURE": "購入者から{amount}を徴収します。",
   "effect.VOID": "{amount}のオーソリを取り消します。請求は行われません。",
   "effect.REFUND": "購入者に{amount}を返金します。",
-  "effect.REFRESH": "{method}に現在の状態を問い合わせ、注文を更新します。お金は動きません。",
 
   "confirm.CAPTURE": "この決済を売上確定しますか？",
   "confirm.VOID": "このオーソリを取り消しますか？",
@@ -63,6 +62,7 @@ export const ja: Messages = {
   "why.PLATFORM_UNAVAILABLE": "このストアは停止中です",
   "why.policy": "このストアの規則により行えません",
   "why.other": "今は行えません",
+  "why.limit": "このストアの規則により、これ以上は行えません。",
 
   "way.UNKNOWN": "{action}: {method}からの応答はまだありません。",
   "way.PENDING": "{action}: {method}が受け付けました。結果は後で届きます。",
@@ -79,7 +79,6 @@ export const ja: Messages = {
   "result.ALREADY_DONE": "{action}: すでに行われていました。",
   "result.refreshed": "{method}に問い合わせました。現在の状態: {status}。",
   "result.unchanged": "{method}に問い合わせました。変化はありません。",
-  "result.changed": "現在の状態: {status}。",
   "result.changed_by": "{actor}がこの決済を変更しました。現在の状態: {status}。",
 
   "error.NO_ANSWER": "{action}: 応答が届きませんでした。実行された可能性があります。",
@@ -103,11 +102,20 @@ export const ja: Messages = {
 
   "connection.lost": "接続が切れました。表示が古い可能性があります。再接続しています。",
   "connection.offline": "オフラインです。表示が古い可能性があります。",
-  "connection.back": "再接続しました。",
-  live: "ライブ",
+
+  "order.CANCELLED": "この注文はショップで終了しています。",
+  "order.DELETED": "この注文はショップにもうありません。",
+  "order.OTHER_METHOD": "この注文は別の方法で支払われることになりました。",
+  "order.OTHER_CURRENCY": "この注文は別の通貨になりました。",
+  "order.TOTAL_INVALID": "この注文の合計はその通貨の金額になりません。",
+  "order.CHANGED": "この注文はショップで変更されました。",
+  "order.left": "残る操作：{action}",
 
   "store.in_sync": "ショップの表示: {status}",
   "store.pending": "ショップに通知しています",
+  "store.disputed": "ショップがステータスを何度も元に戻すため、書き込みを止めました。",
+  "store.anew": "やり直す",
+  "store.notice": "ショップの注文ページについて：",
   "store.failing": { other: "ショップに通知できませんでした（{count}回）。次の試行は{when}です。" },
   anomaly: "記録と矛盾する点があり、担当者の確認が必要です",
 
@@ -128,6 +136,7 @@ export const ja: Messages = {
   "event.ANOMALY": "矛盾",
   "event.STORE_UPDATED": "ショップに通知しました",
   "event.STORE_UPDATE_DELAYED": "ショップに通知できませんでした",
+  "event.STORE_STATUS_CHANGED": "ショップがステータスを変更しました",
   "event.UNSPECIFIED": "その他",
   "state.UNKNOWN": "応答待ち",
   "state.PENDING": "受付済み、結果は後ほど",

@@ -1,8 +1,9 @@
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
+import { isOrderChanged } from "../order/order_state.js";
 import { Action, type AvailableAction, ErrorReason, type Payment } from "../proto.js";
 import { type Drawn, methodName, quoted, type View } from "./view.js";
-import { actionOf, actionWord, reasonKey, statusWord } from "./words.js";
+import { actionOf, actionWord, ORDER_REASONS, reasonKey, statusWord } from "./words.js";
 
 /** The buttons that the service offers, in its order. `busy`: one is being asked for. */
 export function actionsBar(
@@ -20,11 +21,11 @@ export function actionsBar(
         class=${primary ? "primary" : ""}
         data-action=${Action[offer.action]}
         aria-disabled=${busy === undefined ? nothing : "true"}
-        title=${t.locale.startsWith("en") ? offer.effect : nothing}
+        title=${t.locale.startsWith("en") ? offer.amountMaxReason || offer.effect : nothing}
         @click=${() => busy === undefined && choose(offer)}
       >
         ${busy === offer.action ? html`<span class="spinner"></span>` : nothing}
-        ${primary ? actionOf(t, offer.action, offer.amount) : actionWord(t, offer.action)}
+        ${primary ? actionOf(t, offer.action, offer.amountMax ?? offer.amount) : actionWord(t, offer.action)}
       </button>`;
     })}
   </div>`;
@@ -36,7 +37,10 @@ export function unavailableActions({ t }: View, payment: Payment): Drawn {
   if (refused.length === 0) return nothing;
   // A rule of the store, or a store out of service, is news; what follows from the status is not.
   const expected = [ErrorReason.ACTION_NOT_AVAILABLE, ErrorReason.OPERATION_IN_FLIGHT];
-  const open = refused.some(({ policy, reason }) => policy !== "" || !expected.includes(reason));
+  // What became of the order stands above, if that is shown.
+  const told = (reason: ErrorReason) =>
+    expected.includes(reason) || (isOrderChanged(payment) && (ErrorReason[reason] ?? "") in ORDER_REASONS);
+  const open = refused.some(({ policy, reason }) => policy !== "" || !told(reason));
   return html`<details class="why" ?open=${open}>
     <summary>${t.text("why.heading")} <span class="count">${refused.length}</span></summary>
     <dl>

@@ -68,7 +68,7 @@ export class ConfirmDialog {
         <h3 id="confirm-title">${t.text(`confirm.${name}`)}</h3>
         <p class="amount">${this.moved(view) ? money(view, this.moved(view)) : "–"}</p>
         <div id="confirm-effect">${this.effect(view, offer, name, methodName(payment))}</div>
-        ${offer.partialAmountAllowed && offer.amount ? this.amountField(view, offer.amount) : nothing}
+        ${offer.amountMax || (offer.partialAmountAllowed && offer.amount) ? this.amountField(view, offer) : nothing}
         <label>
           <span>${t.text("confirm.note")} <i>${t.text("confirm.note.hint")}</i></span>
           <textarea name="note" rows="2" maxlength="1000" .value=${this.note} @input=${this.noted}></textarea>
@@ -83,23 +83,25 @@ export class ConfirmDialog {
     </dialog>`;
   }
 
-  private amountField({ t }: View, whole: Money): Drawn {
+  private amountField({ t }: View, { amount, amountMax = amount, amountMaxReason }: AvailableAction): Drawn {
+    const most = amountMax as Money;
     return html`<label>
       <span>
-        ${t.text("confirm.amount", { currency: whole.currencyCode })}
-        <i>${t.text("confirm.amount.hint", { amount: t.format.money(whole) })}</i>
+        ${t.text("confirm.amount", { currency: most.currencyCode })}
+        <i>${t.text("confirm.amount.hint", { amount: t.format.money(most) })}</i>
       </span>
       <input
         name="amount"
         inputmode="decimal"
         autocomplete="off"
-        .value=${this.typed ?? t.format.editable(whole)}
+        .value=${this.typed ?? t.format.editable(most)}
         aria-invalid=${this.invalid ? "true" : nothing}
-        aria-describedby="amount-error"
+        aria-describedby="amount-limit amount-error"
         @input=${this.amountTyped}
       />
+      ${amountMaxReason ? html`<i id="amount-limit">${t.text("why.limit")} ${quoted(amountMaxReason)}</i>` : nothing}
       <span id="amount-error" role="alert" class="error"
-        >${this.invalid ? t.text("confirm.amount.invalid", { amount: t.format.money(whole) }) : nothing}</span
+        >${this.invalid ? t.text("confirm.amount.invalid", { amount: t.format.money(most) }) : nothing}</span
       >
     </label>`;
   }
@@ -115,17 +117,18 @@ export class ConfirmDialog {
     return html`<p>${translated}</p><p class="said">${quoted(offer.effect)}</p>`;
   }
 
-  /** The amount that was typed, if it is one that may be asked for. */
+  /** The amount that was typed, if it is one that may be asked for; until then the most that a policy allows, if one does. */
   private amount({ t }: View): Money | undefined {
-    const whole = this.offer?.amount;
-    if (this.typed === undefined || whole === undefined) return undefined;
-    const amount = t.format.parseMoney(this.typed, whole.currencyCode);
-    return amount === undefined || isZero(amount) || compare(amount, whole) > 0 ? undefined : amount;
+    const { amount: whole, amountMax } = this.offer ?? {};
+    const most = amountMax ?? whole;
+    if (this.typed === undefined || most === undefined) return amountMax;
+    const amount = t.format.parseMoney(this.typed, most.currencyCode);
+    return amount === undefined || isZero(amount) || compare(amount, most) > 0 ? undefined : amount;
   }
 
-  /** What would move: the whole until something else is typed; nothing while that is no amount. */
+  /** What would move: all that may until something else is typed; nothing while that is no amount. */
   private moved(view: View): Money | undefined {
-    return this.typed === undefined ? this.offer?.amount : this.amount(view);
+    return this.amount(view) ?? (this.typed === undefined ? this.offer?.amount : undefined);
   }
 
   private submitted(event: SubmitEvent, view: View): void {

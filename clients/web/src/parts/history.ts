@@ -12,7 +12,7 @@ const OPERATION = [
   EventType.OPERATION_ENDED,
   EventType.OPERATION_RESOLVED,
 ];
-const ALARMING = [EventType.ANOMALY, EventType.STORE_UPDATE_DELAYED];
+const ALARMING = [EventType.ANOMALY, EventType.STORE_UPDATE_DELAYED, EventType.STORE_STATUS_CHANGED];
 
 /** The history, newest first: what, who, when, and what the status was before and after. */
 export function history(view: View, payment: Payment, events: Event[], shown: number, more: () => void): Drawn {

@@ -3,12 +3,12 @@ import type { Notice } from "../order/notice.js";
 import type { Order } from "../order/order.js";
 import { Action, OperationState, type Payment } from "../proto.js";
 import { type Drawn, methodName, quoted, type View } from "./view.js";
-import { actionOf, actionWord, actorWord, statusWord } from "./words.js";
+import { actionOf, actionWord, actorWord, ORDER_REASONS, statusWord } from "./words.js";
 
 interface Told {
   tone: "good" | "info" | "warn" | "bad";
   text: string;
-  after?: string;
+  after?: string | undefined;
   /** The service's or the gateway's own words. */
   said?: string;
   retry?: (() => void) | undefined;
@@ -83,8 +83,10 @@ function told(view: View, payment: Payment, shown: Notice): Told {
       const key = t.known(`error.${shown.error.reason}`, "error.REFUSED");
       const lostLook = shown.error.reason === "NO_ANSWER" && shown.action === Action.REFRESH;
       const text = t.text(lostLook ? "error.load" : key, { action: actionWord(t, shown.action), method });
+      const why = ORDER_REASONS[shown.error.reason];
       // That nothing was sent is said by this page, not by the service: it has no words of its own.
-      return { tone: "bad", text, said: shown.error.reason === "OFFLINE" ? "" : shown.error.message };
+      const said = shown.error.reason === "OFFLINE" ? "" : shown.error.message;
+      return { tone: "bad", text, after: why && t.text(why), said };
     }
   }
 }

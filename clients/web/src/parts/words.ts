@@ -1,5 +1,5 @@
-import type { Translator } from "../i18n/index.js";
-import { Action, ErrorReason, EventType, type Money, OperationState, PaymentStatus } from "../proto.js";
+import type { Key, Translator } from "../i18n/index.js";
+import { Action, ErrorReason, EventType, type Money, OperationState, OrderState, PaymentStatus } from "../proto.js";
 
 // The contract's values in the reader's language; a value that is newer than this page falls back to a plain word.
 
@@ -33,6 +33,18 @@ export function actorWord(t: Translator, actor: string): string {
   return t.known(key, "loading") === key ? t.text(key as "actor.gateway") : actor;
 }
 
-export function reasonKey(t: Translator, reason: ErrorReason, policy: string) {
-  return policy ? ("why.policy" as const) : t.known(`why.${ErrorReason[reason]}`, "why.other");
+export function reasonKey(t: Translator, reason: ErrorReason, policy: string): Key {
+  const name = ErrorReason[reason] ?? "";
+  return policy ? "why.policy" : (ORDER_REASONS[name] ?? t.known(`why.${name}`, "why.other"));
+}
+
+/** What the refusals that an order's own change leads to say of it. */
+export const ORDER_REASONS: Readonly<Record<string, Key>> = {
+  ORDER_CANCELLED: "order.CANCELLED",
+  ORDER_CHANGED: "order.CHANGED",
+  ORDER_TOTAL_INVALID: "order.TOTAL_INVALID",
+};
+
+export function orderKey(t: Translator, state: OrderState): Key {
+  return t.known(`order.${OrderState[state]}`, "order.CHANGED");
 }

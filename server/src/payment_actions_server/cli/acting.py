@@ -7,11 +7,11 @@ from typing import Final, NamedTuple, NoReturn
 import typer
 
 from payment_actions.v1 import payment_actions_pb2 as pb
-from payment_actions.v1.error_reason_pb2 import ErrorReason
 from payment_actions_client import (
     CapturePaymentResponse,
     Client,
     Money,
+    OutcomeUnknown,
     PaymentActionsError,
     RefundPaymentResponse,
     VoidPaymentResponse,
@@ -19,7 +19,8 @@ from payment_actions_client import (
     new_request_id,
     to_money,
 )
-from payment_actions_server.cli import words
+from payment_actions_client.errors import of_this_attempt
+from payment_actions_server.cli import advice, offers, words
 from payment_actions_server.cli.exit_codes import ExitCode
 from payment_actions_server.cli.output import Output
 from payment_actions_server.cli.session import Session
@@ -49,6 +50,15 @@ def money(amount: str | None) -> Money | None:
         raise typer.BadParameter(
             f'{amount!r} is not an amount; write it as "10.00 EUR"', param_hint="--amount"
         ) from None
+
+
+def _asked_amount(suggested: Money) -> Money | None:
+    """Ask for an amount; Enter takes the one that is suggested."""
+    try:
+        return money(typer.prompt("Amount", default=words.money(suggested), err=True))
+    except typer.Abort:  # Ctrl-C or the end of input.
+        typer.echo("\nNothing was sent.", err=True)
+        raise typer.Exit(ExitCode.USAGE) from None
 
 
 def require_consent_possible(session: Session, *, yes: bool) -> None:
@@ -90,25 +100,41 @@ class Acting:
         self._output.say(f"Request id: {request_id}")
         try:
             with self._output.waiting(f"{self._name} is under way ..."):
-                return self._waited(self._sent(request_id, etag), wait_seconds)
+                return self._waited(self._send(request_id, etag), wait_seconds)
         except KeyboardInterrupt:
             self._interrupted(request_id)
+        except PaymentActionsError as error:
+            raise self._advised(error, request_id) from None
 
     def _agreed_etag(self, payment: pb.Payment, *, yes: bool) -> str:
         """Return the etag to act under, once somebody has agreed to what would happen."""
         offer = next((offer for offer in payment.available_actions if offer.action == self._action), None)
         if offer is None:
             if self._wish.request_id is None:
-                raise _refusal(payment, self._action)
+                raise self._advised(_refusal(payment, self._action), "")
             # Asking again for what was asked before: the service answers that also when the action is no longer
             # offered. Should it not know the request after all, the etag keeps it from acting on another payment.
             return self._wish.etag or payment.etag
+        self._bound_amount(offer, yes=yes)
         self._output.say(self._effect(payment, offer))
         if yes:
             return self._wish.etag
         confirm(yes=yes)
         # What was agreed to is what was shown; if the payment changed since, the service refuses.
         return self._wish.etag or payment.etag
+
+    def _bound_amount(self, offer: pb.AvailableAction, *, yes: bool) -> None:
+        """Keep to the most that a policy allows: a call without an amount means the whole, and is refused."""
+        if self._wish.request_id is not None:
+            return  # Asking again for what was asked before: the service knows with which amount.
+        if self._wish.amount is None and offer.HasField("amount_max") and not yes:
+            self._output.say(offers.limit(offer))
+            self._wish = self._wish._replace(amount=_asked_amount(offer.amount_max))
+        if not offers.is_within_limit(offer, self._wish.amount):
+            error = offers.over_limit(offer)
+            command = f"payment-actions {self._name.lower()} {self._wish.store} {self._wish.order_id}"
+            error.add_note(f'Name it: {command} --amount "{words.money(offer.amount_max)}"')
+            raise error
 
     def _effect(self, payment: pb.Payment, offer: pb.AvailableAction) -> str:
         order = f"order {payment.order_number or payment.order_id} of {payment.store}"
@@ -117,7 +143,20 @@ class Acting:
             return f"{self._name} of {whole}, {order}. {offer.effect}"
         return f"{self._name} of {words.money(self._wish.amount)} out of {whole}, {order}."
 
-    def _sent(self, request_id: str, etag: str) -> Response:
+    def _advised(self, error: PaymentActionsError, request_id: str) -> PaymentActionsError:
+        """Return the error with the commands that help."""
+        wish = self._wish
+        if wish.request_id is not None and of_this_attempt(error):
+            # An earlier command has sent this request id, and its answer may have been lost.
+            before = f"That says nothing of what was asked before under {request_id}: it may have happened."
+            unknown = OutcomeUnknown(f"{error.message} {before}", code=error.code, request_id=request_id)
+            unknown.add_note(f"Look at it: payment-actions show {wish.store} {wish.order_id}")
+            return unknown
+        for line in advice.after_refusal(error, advice.Asked(self._name, wish.store, wish.order_id, request_id)):
+            error.add_note(line)
+        return error
+
+    def _send(self, request_id: str, etag: str) -> Response:
         store, order_id, amount, note = self._wish.store, self._wish.order_id, self._wish.amount, self._wish.note
         if self._action == pb.ACTION_VOID:
             return self._client.void(store, order_id, request_id=request_id, etag=etag, note=note)
@@ -178,6 +217,7 @@ def _refusal(payment: pb.Payment, action: int) -> PaymentActionsError:
     """Return what the service has just said that calling the action would fail with."""
     for refusal in payment.unavailable_actions:
         if refusal.action == action:
-            reason = ErrorReason.Name(refusal.reason).removeprefix("ERROR_REASON_")
-            return PaymentActionsError(refusal.message, reason=reason, metadata={"action": words.action(action)})
+            available = ",".join(words.action(offer.action) for offer in payment.available_actions)
+            metadata = {"action": words.action(action), "available_actions": available}
+            return PaymentActionsError(refusal.message, reason=words.reason(refusal.reason), metadata=metadata)
     return PaymentActionsError(f"{words.action(action)} is not offered now.", reason="ACTION_NOT_AVAILABLE")

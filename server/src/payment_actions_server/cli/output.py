@@ -51,6 +51,8 @@ class Output:
         """Tell of an error of the service."""
         if not self.as_json:
             self.say(str(error), style="red")
+            for note in getattr(error, "__notes__", ()):  # What to type next.
+                self.say(note)
             return
         told = {
             "kind": type(error).__name__,

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
+from google.type.money_pb2 import Money
+
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_client import PaymentActionsError, error_of_status
 from payment_actions_client.errors import of_this_attempt
-from payment_actions_server.cli import words
+from payment_actions_server.cli import offers, words
 from payment_actions_server.cli.exit_codes import ExitCode, exit_code_of, exit_code_of_state
 from payment_actions_server.cli.result_file import Row, one_line
 
@@ -56,6 +58,23 @@ def refused(row: Row, error: PaymentActionsError, *, sent_before: bool = False) 
     else:
         state = REFUSED
     return row._replace(state=state, reason=error.reason, message=one_line(error.message), operation_id=operation_id)
+
+
+def previewed(row: Row, response: pb.RunActionsResponse, amount: Money | None) -> tuple[Row, bool]:
+    """Return a line of a dry run, and whether it would go: with the etag that was shown, or with why it would not.
+
+    :param amount: what the line asks for; None: the whole, which a policy may not allow.
+    """
+    if response.HasField("error"):
+        return refused(row, error_of_status(response.error)), False
+    if not offers.is_within_limit(response.preview, amount):
+        return refused(row, offers.over_limit(response.preview)), False
+    return row._replace(etag=response.payment.etag), True
+
+
+def refusals(rows: Iterable[Row]) -> dict[str, int]:
+    """Return for each reason how many lines were refused with it."""
+    return dict(Counter(row.reason for row in rows if row.state == REFUSED).most_common())
 
 
 def ended(row: Row) -> bool:

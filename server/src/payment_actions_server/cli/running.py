@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 
 from payment_actions.v1 import payment_actions_pb2 as pb
-from payment_actions_client import Client, PaymentActionsError, error_of_status, new_request_id
-from payment_actions_server.cli import acting, orders_file, run_answers, run_tables, words
+from payment_actions_client import Client, PaymentActionsError, new_request_id
+from payment_actions_server.cli import acting, advice, orders_file, run_answers, run_tables, words
 from payment_actions_server.cli.exit_codes import ExitCode, exit_code_of
 from payment_actions_server.cli.orders_file import BadFile, Line
 from payment_actions_server.cli.result_file import BadResultFile, ResultFile, Row, one_line
@@ -77,11 +77,12 @@ class Trial:
         lines = [line for line in lines if line.item.action != pb.ACTION_REFRESH]
 
         def note(line: Line, response: pb.RunActionsResponse) -> None:
-            row = by_line[line.number]
-            if response.HasField("error"):
-                self.refusals.append(run_answers.refused(row, error_of_status(response.error)))
+            amount = line.item.amount if line.item.HasField("amount") else None
+            row, goes = run_answers.previewed(by_line[line.number], response, amount)
+            if goes:
+                self.effects.append((row, response.preview))
             else:
-                self.effects.append((row._replace(etag=response.payment.etag), response.preview))
+                self.refusals.append(row)
 
         _send(session, client, lines, note, "Trying", self._told, validate_only=True)
         self.effects.sort(key=lambda effect: effect[0].line)
@@ -219,6 +220,8 @@ class Run:
         else:
             self._output.show(run_tables.ended(rows))
         code = run_answers.exit_code(rows)
+        for line in advice.after_run(run_answers.refusals(rows)):
+            self._output.say(line, style="yellow")
         if any(not run_answers.ended(row) for row in rows):
             self._output.say("The same command again asks for what is still open, under the same ids.", style="yellow")
         self._output.say(

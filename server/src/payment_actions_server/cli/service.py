@@ -34,14 +34,24 @@ def serve(context: typer.Context, config: _ConfigOption = _CONFIG) -> None:
 
 
 def check(
-    context: typer.Context, config: Annotated[Path, typer.Argument(help="The configuration file.")] = _CONFIG
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(help="The configuration file.")] = _CONFIG,
+    *,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask the shops and gateways as well; --timeout bounds each.")
+    ] = False,
 ) -> None:
     """Say what is wrong with a configuration and with the plugins it needs, without serving."""
     from payment_actions_server import app
+    from payment_actions_server.config import read_config
 
-    output = session_of(context).output
-    _log_to_stderr()
+    session = session_of(context)
+    output = session.output
+    _log_to_stderr(read_config(config)[0].secrets)
     problems = app.check(config)
+    if online:
+        with output.waiting("Asking the shops and gateways ..."):
+            problems += app.check_online(config, session.timeout)
     if output.as_json:
         output.document({"problems": [problem._asdict() for problem in problems]})
     elif problems:
@@ -140,7 +150,7 @@ def _plugin(info: Any) -> dict[str, Any]:
     }
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr(secrets: Iterable[str] = ()) -> None:
     from payment_actions_server import log
 
-    log.configure("error")  # stdout is for the answer.
+    log.configure("error", secrets=secrets)  # stdout is for the answer.

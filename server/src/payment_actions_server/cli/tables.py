@@ -9,12 +9,21 @@ from rich.text import Text
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions_client import in_flight, succeeded
-from payment_actions_server.cli import words
+from payment_actions_server.cli import offers, words
 from payment_actions_server.cli.words import plain
 from payment_actions_server.plugins.loader import PluginInfo
 
 _AUTHORIZED = frozenset({pb.PAYMENT_STATUS_AUTHORIZED, pb.PAYMENT_STATUS_PARTIALLY_CAPTURED})
 """Where something is left to capture, so that it matters when the authorization runs out."""
+
+
+_STANDING = frozenset({pb.ORDER_STATE_UNSPECIFIED, pb.ORDER_STATE_PLACED})
+_CLOSED = frozenset({pb.ORDER_STATE_CANCELLED, pb.ORDER_STATE_DELETED})
+_NO_TOTAL = frozenset({pb.ORDER_STATE_OTHER_CURRENCY, pb.ORDER_STATE_TOTAL_INVALID})
+_OVER = frozenset(
+    {pb.PAYMENT_STATUS_REFUNDED, pb.PAYMENT_STATUS_VOIDED, pb.PAYMENT_STATUS_DECLINED, pb.PAYMENT_STATUS_EXPIRED}
+)
+"""Where a closed order is what one expects."""
 
 
 def payment(shown: pb.Payment) -> RenderableType:
@@ -30,13 +39,17 @@ def _facts(shown: pb.Payment) -> Table:
     how = f"{method} through {shown.gateway}" if shown.gateway else f"{method}, not through this store's gateway"
     _fact(facts, "Status", _with(words.status(shown.status), shown.reason_code), status_style(shown.status))
     _fact(facts, "Paid by", how)
-    _fact(facts, "Order total", words.money(shown.order_total))
+    _fact(facts, "Order total", _total(shown))
+    if shown.order_state not in _STANDING:
+        _fact(facts, "Order", _order(shown), "" if shown.status in _OVER else "yellow")
     _fact(facts, "Authorized", _with(words.money(shown.authorized_amount), _expiry(shown)))
     _fact(facts, "Captured", words.money(shown.captured_amount))
     _fact(facts, "Refunded", words.money(shown.refunded_amount))
     if shown.HasField("operation_in_flight"):
         _fact(facts, "In flight", _operation_line(shown.operation_in_flight), "yellow")
-    _fact(facts, "Store", _store_update(shown.store_update), "yellow" if shown.store_update.last_error else "")
+    _fact(facts, "Store", _store_update(shown), "yellow" if shown.store_update.last_error else "")
+    if shown.store_update.notice:
+        _fact(facts, "In the shop", shown.store_update.notice, "yellow")
     if shown.HasField("next_refresh_time"):
         _fact(facts, "Next look", f"{words.time(shown.next_refresh_time)}, by itself")
     if shown.anomaly:
@@ -50,7 +63,8 @@ def _actions(shown: pb.Payment) -> Table:
     actions = _grid()
     for offer in shown.available_actions:
         partial = " A smaller amount is possible." if offer.partial_amount_allowed else ""
-        _fact(actions, words.action(offer.action), f"can be done: {offer.effect}{partial}", "green")
+        bound = f" {offers.limit(offer)}" if offer.HasField("amount_max") else partial
+        _fact(actions, words.action(offer.action), f"can be done: {offer.effect}{bound}", "green")
     for refusal in shown.unavailable_actions:
         policy = f" (policy {refusal.policy})" if refusal.policy else ""
         _fact(actions, words.action(refusal.action), f"not now: {refusal.message}{policy}", "dim")
@@ -63,14 +77,42 @@ def _expiry(shown: pb.Payment) -> str:
     return f"until {words.time(shown.authorization_expire_time)}"
 
 
-def _store_update(update: pb.StoreUpdate) -> str:
+def _total(shown: pb.Payment) -> str:
+    """Return the order's total; the payment's currency cannot express every total that a shop may hold."""
+    return "unknown" if shown.order_state in _NO_TOTAL else words.money(shown.order_total)
+
+
+def _order(shown: pb.Payment) -> str:
+    """Return what became of the order in the shop, and the action that is left to do."""
+    state = words.order_state(shown.order_state)
+    if not is_void_advised(shown):
+        return _with(state, shown.order_state_message)
+    told = _with(state, shown.order_state_message)
+    return f"{told} Void is what is left to do: payment-actions void {shown.store} {shown.order_id}"
+
+
+def is_void_advised(shown: pb.Payment) -> bool:
+    """Tell whether the order is closed in the shop, and its authorization still to be given up."""
+    return shown.order_state in _CLOSED and any(offer.action == pb.ACTION_VOID for offer in shown.available_actions)
+
+
+def _store_update(shown: pb.Payment) -> str:
+    update = shown.store_update
     says = f'says "{update.platform_status}"' if update.platform_status else "has not been read"
+    if update.state == pb.STORE_UPDATE_STATE_DISPUTED:
+        anew = f"payment-actions refresh {shown.store} {shown.order_id}"
+        return f"{says}, not the payment's status: {_error(update)} Nothing more is written. Begin anew: {anew}"
     if update.state != pb.STORE_UPDATE_STATE_PENDING:
         return f"{says}, up to date"
-    tried = f", tried {update.attempts} times" if update.attempts else ""
-    again = f", again at {words.time(update.next_attempt_time)}" if update.HasField("next_attempt_time") else ""
-    error = f": {update.last_error}" if update.last_error else ""
-    return f"{says}, is yet to be told{tried}{again}{error}"
+    if not update.last_error:  # Also while the first try is under way, right after an action.
+        return f"{says}, the new status is being written"
+    tries = "1 try" if update.attempts == 1 else f"{update.attempts} tries"
+    again = f" Next try at {words.time(update.next_attempt_time)}." if update.HasField("next_attempt_time") else ""
+    return f"{says}, the new status could not be written in {tries}: {_error(update)}{again}"
+
+
+def _error(update: pb.StoreUpdate) -> str:
+    return f"{update.last_error.rstrip('.')}."
 
 
 def _operation_line(shown: pb.Operation) -> str:
@@ -103,7 +145,7 @@ def payments(shown: Iterable[pb.Payment]) -> Table:
             one.order_id,
             one.order_number,
             words.status(one.status),
-            words.money(one.order_total),
+            _total(one),
             words.money(one.captured_amount),
             words.money(one.refunded_amount),
             busy,
@@ -114,11 +156,17 @@ def payments(shown: Iterable[pb.Payment]) -> Table:
 
 
 def _attention(shown: pb.Payment) -> str:
+    update = shown.store_update
     if shown.anomaly:
         return shown.anomaly
     if shown.operation_in_flight.state == pb.OPERATION_STATE_NEEDS_REVIEW:
         return f"resolve {shown.operation_in_flight.operation_id}"
-    return shown.store_update.last_error
+    if update.state == pb.STORE_UPDATE_STATE_DISPUTED:
+        return f"store disputed: {update.last_error}"
+    if shown.order_state not in _STANDING and shown.status not in _OVER:
+        left = ": void" if is_void_advised(shown) else ""
+        return f"order {words.order_state(shown.order_state)}{left}"
+    return update.last_error
 
 
 def events(shown: Iterable[pb.Event]) -> Table:

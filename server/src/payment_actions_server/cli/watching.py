@@ -14,6 +14,7 @@ from payment_actions_server.cli.tables import change, status_style
 _STYLES: Final = {
     pb.EVENT_TYPE_ANOMALY: "bold red",
     pb.EVENT_TYPE_STORE_UPDATE_DELAYED: "yellow",
+    pb.EVENT_TYPE_STORE_STATUS_CHANGED: "yellow",
     pb.EVENT_TYPE_OPERATION_STARTED: "cyan",
     pb.EVENT_TYPE_OPERATION_UPDATED: "yellow",
     pb.EVENT_TYPE_OPERATION_ENDED: "green",

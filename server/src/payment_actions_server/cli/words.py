@@ -8,6 +8,7 @@ from typing import Any, Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from payment_actions.v1 import payment_actions_pb2 as pb
+from payment_actions.v1.error_reason_pb2 import ErrorReason
 from payment_actions_client import Money, to_decimal
 from payment_actions_server.domain.money import EXPONENTS
 
@@ -38,6 +39,16 @@ def state(value: int) -> str:
 def event_type(value: int) -> str:
     """Return what an event tells."""
     return _word(pb.EventType, value)
+
+
+def reason(value: int) -> str:
+    """Return why something was refused."""
+    return _word(ErrorReason, value)
+
+
+def order_state(value: int) -> str:
+    """Return what became of an order in the shop."""
+    return _word(pb.OrderState, value)
 
 
 def _word(enum: Any, value: int) -> str:

@@ -1,5 +1,6 @@
 """Finds the plugins, takes those that are sound, and asks and tells them, so that none harms another."""
 
+import difflib
 import inspect
 import threading
 from collections import deque
@@ -169,13 +170,19 @@ class Plugins:
             raise _Broken(f"{', '.join(unmarked)}: not marked @hookimpl, so never called")
         try:
             self._manager.register(plugin, name)
-            self._manager.check_pending()  # A misspelt hook would never be called either.
+            if unknown := self._unknown_hooks():  # A misspelt hook would never be called either.
+                raise _Broken("; ".join(map(_no_such_hook, unknown)))
             if not self._manager.get_hookcallers(plugin):
                 raise _Broken("implements no hook of payment-actions")
         except Exception:
             if self._manager.get_name(plugin):  # Refused by pluggy itself, it never was registered.
                 self._manager.unregister(plugin)
             raise
+
+    def _unknown_hooks(self) -> list[str]:
+        """Return the hooks that are implemented and that this version does not have."""
+        callers = vars(self._manager.hook).items()
+        return [name for name, each in callers if not name.startswith("_") and not each.has_spec() and _wanted(each)]
 
     def _discovered(self, plugin: object, hook: str) -> Mapping[str, Any]:
         factories: dict[str, Any] = {}
@@ -212,6 +219,18 @@ def _info_of_object(plugin: object) -> PluginInfo:
 
 def _itself(plugin: object) -> object:
     return plugin
+
+
+def _wanted(caller: pluggy.HookCaller) -> bool:
+    """Tell whether an implementation wants the hook to exist."""
+    return any(not implementation.optionalhook for implementation in caller.get_hookimpls())
+
+
+def _no_such_hook(name: str) -> str:
+    names = sorted(each for each, value in vars(hookspecs).items() if hasattr(value, f"{PROJECT_NAME}_spec"))
+    near = difflib.get_close_matches(name, names, n=1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return f"{name}: no such hook.{meant} The hooks are: {', '.join(names)}"
 
 
 def _unmarked(plugin: object) -> list[str]:

@@ -1,6 +1,6 @@
 /** A bulk run: one action for many orders, kept so that whatever breaks off can be taken up again. Pure. */
 
-import { afterLostAnswer, readStatus } from "@payment-actions/web/client";
+import { afterLostAnswer, type PaymentActionsError, readStatus } from "@payment-actions/web/client";
 import { Action, type Operation, OperationState, type RunActionsResponse } from "@payment-actions/web/proto";
 import { decimal, fromDecimal, sums } from "../money.js";
 
@@ -21,6 +21,7 @@ export type ItemState =
   | "already_done"
   | "declined"
   | "failed" // It never happened: certain.
+  | "unavailable" // The shop or the gateway was out of reach: nothing was started, and the same request may be sent again.
   | "refused"; // The service refused: nothing was started.
 
 export interface Item {
@@ -52,7 +53,9 @@ export interface Run {
 }
 
 /** Those that asking again, with the same request id, can bring further. */
-const UNSETTLED: ReadonlySet<ItemState> = new Set(["ready", "sent", "in_flight"]);
+const UNSETTLED: ReadonlySet<ItemState> = new Set(["ready", "sent", "in_flight", "unavailable"]);
+/** Those of which nothing was begun. */
+const UNBEGUN: ReadonlySet<ItemState> = new Set(["ready", "unavailable"]);
 
 /**
  * What the run says of one item is put into the item.
@@ -63,10 +66,21 @@ export function answered(item: Item, response: RunActionsResponse, before = fals
   if (response.error !== undefined) {
     const error = readStatus(response.error);
     const { happened } = before ? afterLostAnswer(error) : error;
-    return { ...item, state: happened === "no" ? "refused" : item.state, message: error.message };
+    return { ...item, state: happened === "no" ? refusal(error) : item.state, message: error.message };
   }
   if (response.operation !== undefined) return withOperation(item, response.operation);
   return { ...item, state: "done", message: "" };
+}
+
+/** With an operation id, it is that operation which has failed: for good. */
+function refusal({ advice, failure }: PaymentActionsError): ItemState {
+  if (advice !== "try_later") return "refused";
+  return "operation_id" in failure.metadata ? "failed" : "unavailable";
+}
+
+/** Whether an earlier asking may have begun something. */
+export function mayHaveBegun({ state }: Item): boolean {
+  return !UNBEGUN.has(state);
 }
 
 const FAILED_PRECONDITION = 9;
@@ -77,6 +91,12 @@ export function previewed(item: Item, response: RunActionsResponse): Item {
     return { ...item, state: "ready", message: response.error.message };
   }
   if (response.error !== undefined) return { ...item, state: "excluded", message: response.error.message };
+  // The whole is what a run asks for: where a policy allows less, the service would refuse it.
+  const { amountMax, amountMaxReason } = response.preview ?? {};
+  if (amountMax !== undefined) {
+    const message = `At most ${decimal(amountMax)} ${amountMax.currencyCode}: ${amountMaxReason}`;
+    return { ...item, state: "excluded", message };
+  }
   const money = response.preview?.amount;
   const amount = money === undefined ? null : { currencyCode: money.currencyCode, amount: decimal(money) };
   const etag = response.payment?.etag ?? "";
@@ -101,7 +121,7 @@ export function withOperation(item: Item, operation: Operation): Item {
 
 /** Before the request leaves: from here on it may have happened. */
 export function sent(item: Item): Item {
-  return item.state === "ready" ? { ...item, state: "sent" } : item;
+  return UNBEGUN.has(item.state) ? { ...item, state: "sent" } : item;
 }
 
 export function toAsk(items: readonly Item[]): Item[] {
@@ -119,6 +139,7 @@ export const ITEM_STATES: readonly ItemState[] = [
   "declined",
   "failed",
   "refused",
+  "unavailable",
   "ready",
   "excluded",
   "chosen",

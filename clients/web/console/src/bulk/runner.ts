@@ -9,7 +9,18 @@ import {
   type RunActionsResponse,
 } from "@payment-actions/web/proto";
 import { fromDecimal } from "../money.js";
-import { answered, type Item, previewed, type Run, sameRun, sent, toAsk, withAction, withOperation } from "./model.js";
+import {
+  answered,
+  type Item,
+  mayHaveBegun,
+  previewed,
+  type Run,
+  sameRun,
+  sent,
+  toAsk,
+  withAction,
+  withOperation,
+} from "./model.js";
 import type { RunStore } from "./store.js";
 
 /** What of the service a run needs. */
@@ -101,7 +112,7 @@ export class Runner {
       this.run = run;
     }
     const asked = toAsk(this.items);
-    const before = new Set(asked.filter(({ state }) => state !== "ready").map(({ index }) => index));
+    const before = new Set(asked.filter(mayHaveBegun).map(({ index }) => index));
     for (const item of asked) this.#put(sent(item));
     await this.#keep();
     await this.#ask(toAsk(this.items), false, (item, response) => answered(item, response, before.has(item.index)));

@@ -1,5 +1,6 @@
 /** The course of a payment, for its picture: where it stood since when, what happened in between, what is to come. Pure. */
 
+import { isTotalUnknown } from "@payment-actions/web/order_state";
 import { type Event, type Money, type Payment, PaymentStatus } from "@payment-actions/web/proto";
 
 export interface Station {
@@ -72,7 +73,7 @@ function amountAt(payment: Payment, status: PaymentStatus): Money | undefined {
     case PaymentStatus.PARTIALLY_REFUNDED:
       return payment.refundedAmount;
     default:
-      return payment.orderTotal;
+      return isTotalUnknown(payment) ? undefined : payment.orderTotal;
   }
 }
 

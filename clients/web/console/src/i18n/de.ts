@@ -74,6 +74,13 @@ export const german: Catalogue = {
   "operation.ALREADY_DONE": "War schon geschehen",
   "operation.underWay": "{action} läuft",
 
+  "orderState.CANCELLED": "Im Shop geschlossen",
+  "orderState.DELETED": "Im Shop gelöscht",
+  "orderState.OTHER_METHOD": "Jetzt andere Zahlungsart",
+  "orderState.OTHER_CURRENCY": "Jetzt andere Währung",
+  "orderState.TOTAL_INVALID": "Summe ist kein Betrag",
+  "orderState.other": "Im Shop geändert",
+
   "event.PAYMENT_SEEN": "Zuerst gesehen",
   "event.OPERATION_STARTED": "Aktion begonnen",
   "event.OPERATION_UPDATED": "Neues zur Aktion",
@@ -85,6 +92,7 @@ export const german: Catalogue = {
   "event.ANOMALY": "Widerspruch",
   "event.STORE_UPDATED": "Shop aktualisiert",
   "event.STORE_UPDATE_DELAYED": "Shop nahm Status nicht an",
+  "event.STORE_STATUS_CHANGED": "Shop hat den Status geändert",
   "event.other": "Ereignis",
 
   "overview.title": "Übersicht",
@@ -146,6 +154,7 @@ export const german: Catalogue = {
   "payments.keys": "Pfeiltasten bewegen, Leertaste wählt aus, Eingabe öffnet.",
   "payments.flagAttention": "Widerspruch",
   "payments.flagStore": "Shop hinkt nach",
+  "payments.flagDisputed": "Status strittig",
   "payments.ofOther": "Andere Zahlart",
 
   "order.title": "Bestellung {order}",
@@ -155,6 +164,7 @@ export const german: Catalogue = {
   "order.expired": "Autorisierung sollte abgelaufen sein",
   "order.facts": "Einzelheiten",
   "order.total": "Bestellsumme",
+  "order.inShop": "Bestellung im Shop",
   "order.authorized": "Autorisiert",
   "order.captured": "Eingezogen",
   "order.refunded": "Erstattet",
@@ -167,7 +177,10 @@ export const german: Catalogue = {
   "order.updated": "Zuletzt geändert",
   "order.nextLook": "Nächste Abfrage beim Zahlungsdienst",
   "order.storeStatus": "Status im Shop",
-  "order.storePending": "noch nicht geschrieben",
+  "order.storePending": "wird geschrieben",
+  "order.storeFailing": "noch nicht zu schreiben",
+  "order.storeDisputed": "vom Shop zurückgeändert",
+  "order.notice": "Im Shop zu beachten",
   "order.reason": "Grund des Zahlungsdienstes",
   "order.anomaly": "Das widerspricht den Regeln und wartet auf einen Menschen: {message}",
   "order.references": "Kennungen",
@@ -229,6 +242,11 @@ export const german: Catalogue = {
     one: "{count} wartet auf den Zahlungsdienst: Der Dienst findet es selbst heraus, diese Seite folgt.",
     other: "{count} warten auf den Zahlungsdienst: Der Dienst findet es selbst heraus, diese Seite folgt.",
   },
+  "run.unavailable": {
+    one: "Bei {count} war der Shop oder der Zahlungsdienst nicht erreichbar. Nichts wurde begonnen: später erneut fragen.",
+    other:
+      "Bei {count} war der Shop oder der Zahlungsdienst nicht erreichbar. Nichts wurde begonnen: später erneut fragen.",
+  },
   "run.resume": "Für {count} noch einmal fragen",
   "run.finished": "Alle haben eine Antwort.",
   "run.elsewhere": "Dieser Lauf ist in einem anderen Tab im Gange.",
@@ -251,6 +269,7 @@ export const german: Catalogue = {
   "item.already_done": "War schon geschehen",
   "item.declined": "Abgelehnt",
   "item.failed": "Nicht geschehen",
+  "item.unavailable": "Nicht erreichbar",
   "item.refused": "Verweigert",
 
   "attention.title": "Offene Fälle",
@@ -260,6 +279,12 @@ export const german: Catalogue = {
     "Fragen beim Zahlungsdienst konnte sie nicht klären. Sehen Sie dort nach und sagen Sie, was ist.",
   "attention.anomalies": "Widersprüche",
   "attention.anomaliesText": "Was der Zahlungsdienst sagt, bricht die Regeln. Nichts wurde geändert.",
+  "attention.disputed": "Shops, die den Status zurückändern",
+  "attention.disputedText":
+    "Es wird nichts mehr geschrieben, bis jemand das im Shop beendet. „Neu beginnen“ fragt den Zahlungsdienst und schreibt dann wieder.",
+  "attention.totals": "Bestellungen, deren Summe kein Betrag ist",
+  "attention.totalsText":
+    "Niemand kann sagen, wie viel einzuziehen ist. Summe im Shop berichtigen oder die Zahlung stornieren.",
   "attention.updates": "Shops, die den Status nicht annehmen",
   "attention.updatesText": "Wird von selbst wieder versucht; genannt, damit sich jemand um den Shop kümmern kann.",
   "attention.overdue": "Abfragen beim Zahlungsdienst, die nicht gelangen",
@@ -272,6 +297,7 @@ export const german: Catalogue = {
   "attention.resolve": "Klären …",
   "attention.reference": "Kennung",
   "attention.refresh": "Jetzt abfragen",
+  "attention.anew": "Neu beginnen",
 
   "resolve.title": "Von Hand klären",
   "resolve.text":

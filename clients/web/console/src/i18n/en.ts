@@ -74,6 +74,13 @@ export const english = {
   "operation.ALREADY_DONE": "Had been done before",
   "operation.underWay": "{action} under way",
 
+  "orderState.CANCELLED": "Closed in the shop",
+  "orderState.DELETED": "Deleted in the shop",
+  "orderState.OTHER_METHOD": "Other payment method now",
+  "orderState.OTHER_CURRENCY": "Other currency now",
+  "orderState.TOTAL_INVALID": "Total is no amount",
+  "orderState.other": "Changed in the shop",
+
   "event.PAYMENT_SEEN": "First seen",
   "event.OPERATION_STARTED": "Action started",
   "event.OPERATION_UPDATED": "Action updated",
@@ -85,6 +92,7 @@ export const english = {
   "event.ANOMALY": "Anomaly",
   "event.STORE_UPDATED": "Store updated",
   "event.STORE_UPDATE_DELAYED": "Store update failed",
+  "event.STORE_STATUS_CHANGED": "Store changed the status",
   "event.other": "Event",
 
   "overview.title": "Overview",
@@ -146,6 +154,7 @@ export const english = {
   "payments.keys": "Arrow keys move, Space selects, Enter opens.",
   "payments.flagAttention": "Attention",
   "payments.flagStore": "Store behind",
+  "payments.flagDisputed": "Status disputed",
   "payments.ofOther": "Other method",
 
   "order.title": "Order {order}",
@@ -155,6 +164,7 @@ export const english = {
   "order.expired": "Authorization should have expired",
   "order.facts": "Details",
   "order.total": "Order total",
+  "order.inShop": "Order in the shop",
   "order.authorized": "Authorized",
   "order.captured": "Captured",
   "order.refunded": "Refunded",
@@ -167,7 +177,10 @@ export const english = {
   "order.updated": "Last changed",
   "order.nextLook": "Next look at the gateway",
   "order.storeStatus": "Status in the store",
-  "order.storePending": "not written yet",
+  "order.storePending": "being written",
+  "order.storeFailing": "could not be written yet",
+  "order.storeDisputed": "changed back by the shop",
+  "order.notice": "To know in the shop",
   "order.reason": "Gateway's reason",
   "order.anomaly": "This contradicts the rules and waits for a human: {message}",
   "order.references": "References",
@@ -228,6 +241,10 @@ export const english = {
     one: "{count} waits for the gateway: the service finds out by itself, and this page follows.",
     other: "{count} wait for the gateway: the service finds out by itself, and this page follows.",
   },
+  "run.unavailable": {
+    one: "Of {count} the shop or the gateway was out of reach. Nothing was started: ask again later.",
+    other: "Of {count} the shop or the gateway was out of reach. Nothing was started: ask again later.",
+  },
   "run.resume": "Ask again for {count}",
   "run.finished": "All have an answer.",
   "run.elsewhere": "This run is going on in another tab.",
@@ -250,6 +267,7 @@ export const english = {
   "item.already_done": "Had been done before",
   "item.declined": "Declined",
   "item.failed": "Did not happen",
+  "item.unavailable": "Out of reach",
   "item.refused": "Refused",
 
   "attention.title": "What needs attention",
@@ -258,6 +276,11 @@ export const english = {
   "attention.reviewText": "Asking the gateway could not settle them. Find out there, and say what is so.",
   "attention.anomalies": "Contradictions",
   "attention.anomaliesText": "What the gateway says breaks the rules. Nothing was changed.",
+  "attention.disputed": "Shops that change the status back",
+  "attention.disputedText":
+    "Nothing more is written until a person ends that in the shop. Begin anew asks the gateway, then writes again.",
+  "attention.totals": "Orders whose total is no amount",
+  "attention.totalsText": "Nobody can say how much to collect. Correct the total in the shop, or void the payment.",
   "attention.updates": "Stores that do not take the status",
   "attention.updatesText": "Tried again by itself; listed so that the shop can be looked after.",
   "attention.overdue": "Looks at the gateway that could not be had",
@@ -270,6 +293,7 @@ export const english = {
   "attention.resolve": "Resolve …",
   "attention.reference": "Reference",
   "attention.refresh": "Look now",
+  "attention.anew": "Begin anew",
 
   "resolve.title": "Resolve by hand",
   "resolve.text":

@@ -74,6 +74,13 @@ export const spanish: Catalogue = {
   "operation.ALREADY_DONE": "Ya se había hecho",
   "operation.underWay": "{action}: en curso",
 
+  "orderState.CANCELLED": "Cerrado en la tienda",
+  "orderState.DELETED": "Borrado en la tienda",
+  "orderState.OTHER_METHOD": "Ahora con otro método de pago",
+  "orderState.OTHER_CURRENCY": "Ahora en otra moneda",
+  "orderState.TOTAL_INVALID": "El total no es un importe",
+  "orderState.other": "Modificado en la tienda",
+
   "event.PAYMENT_SEEN": "Visto por primera vez",
   "event.OPERATION_STARTED": "Acción iniciada",
   "event.OPERATION_UPDATED": "Acción actualizada",
@@ -85,6 +92,7 @@ export const spanish: Catalogue = {
   "event.ANOMALY": "Anomalía",
   "event.STORE_UPDATED": "Tienda actualizada",
   "event.STORE_UPDATE_DELAYED": "Falló la actualización de la tienda",
+  "event.STORE_STATUS_CHANGED": "La tienda cambió el estado",
   "event.other": "Evento",
 
   "overview.title": "Resumen",
@@ -146,6 +154,7 @@ export const spanish: Catalogue = {
   "payments.keys": "Flechas para moverse, Espacio para seleccionar, Intro para abrir.",
   "payments.flagAttention": "Anomalía",
   "payments.flagStore": "Tienda atrasada",
+  "payments.flagDisputed": "Estado en disputa",
   "payments.ofOther": "Otro método",
 
   "order.title": "Pedido {order}",
@@ -155,6 +164,7 @@ export const spanish: Catalogue = {
   "order.expired": "La autorización debería haber vencido",
   "order.facts": "Detalles",
   "order.total": "Total del pedido",
+  "order.inShop": "Pedido en la tienda",
   "order.authorized": "Autorizado",
   "order.captured": "Cobrado",
   "order.refunded": "Reembolsado",
@@ -167,7 +177,10 @@ export const spanish: Catalogue = {
   "order.updated": "Último cambio",
   "order.nextLook": "Próxima consulta a la pasarela",
   "order.storeStatus": "Estado en la tienda",
-  "order.storePending": "aún no escrito",
+  "order.storePending": "se está escribiendo",
+  "order.storeFailing": "aún no se pudo escribir",
+  "order.storeDisputed": "la tienda lo volvió a cambiar",
+  "order.notice": "A tener en cuenta en la tienda",
   "order.reason": "Motivo de la pasarela",
   "order.anomaly": "Esto contradice las reglas y espera a una persona: {message}",
   "order.references": "Referencias",
@@ -225,6 +238,12 @@ export const spanish: Catalogue = {
     one: "{count} espera a la pasarela: el servicio lo averigua solo y esta página lo sigue.",
     other: "{count} esperan a la pasarela: el servicio lo averigua solo y esta página lo sigue.",
   },
+  "run.unavailable": {
+    one: "En {count} no se pudo contactar con la tienda o la pasarela. No se inició nada: pregunte de nuevo más tarde.",
+    many: "En {count} no se pudo contactar con la tienda o la pasarela. No se inició nada: pregunte de nuevo más tarde.",
+    other:
+      "En {count} no se pudo contactar con la tienda o la pasarela. No se inició nada: pregunte de nuevo más tarde.",
+  },
   "run.resume": "Volver a preguntar por {count}",
   "run.finished": "Todos tienen respuesta.",
   "run.elsewhere": "Este lote está en curso en otra pestaña.",
@@ -247,6 +266,7 @@ export const spanish: Catalogue = {
   "item.already_done": "Ya se había hecho",
   "item.declined": "Rechazado por la pasarela",
   "item.failed": "No ocurrió",
+  "item.unavailable": "Sin contacto",
   "item.refused": "Rechazado",
 
   "attention.title": "Lo que requiere atención",
@@ -255,6 +275,11 @@ export const spanish: Catalogue = {
   "attention.reviewText": "Preguntar a la pasarela no bastó. Averígüelo allí y diga qué es cierto.",
   "attention.anomalies": "Contradicciones",
   "attention.anomaliesText": "Lo que dice la pasarela rompe las reglas. No se cambió nada.",
+  "attention.disputed": "Tiendas que vuelven a cambiar el estado",
+  "attention.disputedText":
+    "No se escribe nada más hasta que alguien lo resuelva en la tienda. «Empezar de nuevo» pregunta a la pasarela y vuelve a escribir.",
+  "attention.totals": "Pedidos cuyo total no es un importe",
+  "attention.totalsText": "Nadie puede decir cuánto cobrar. Corrija el total en la tienda o anule el pago.",
   "attention.updates": "Tiendas que no aceptan el estado",
   "attention.updatesText": "Se reintenta solo; se muestra para que alguien atienda la tienda.",
   "attention.overdue": "Consultas a la pasarela que no se pudieron hacer",
@@ -266,6 +291,7 @@ export const spanish: Catalogue = {
   "attention.resolve": "Resolver…",
   "attention.reference": "Referencia",
   "attention.refresh": "Consultar ahora",
+  "attention.anew": "Empezar de nuevo",
 
   "resolve.title": "Resolver a mano",
   "resolve.text":

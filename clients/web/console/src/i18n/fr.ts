@@ -74,6 +74,13 @@ export const french: Catalogue = {
   "operation.ALREADY_DONE": "Déjà fait auparavant",
   "operation.underWay": "{action} : en cours",
 
+  "orderState.CANCELLED": "Clôturée dans la boutique",
+  "orderState.DELETED": "Supprimée dans la boutique",
+  "orderState.OTHER_METHOD": "Autre moyen de paiement désormais",
+  "orderState.OTHER_CURRENCY": "Autre devise désormais",
+  "orderState.TOTAL_INVALID": "Le total n’est pas un montant",
+  "orderState.other": "Modifiée dans la boutique",
+
   "event.PAYMENT_SEEN": "Vu pour la première fois",
   "event.OPERATION_STARTED": "Action commencée",
   "event.OPERATION_UPDATED": "Action mise à jour",
@@ -85,6 +92,7 @@ export const french: Catalogue = {
   "event.ANOMALY": "Anomalie",
   "event.STORE_UPDATED": "Boutique mise à jour",
   "event.STORE_UPDATE_DELAYED": "Échec de mise à jour de la boutique",
+  "event.STORE_STATUS_CHANGED": "La boutique a changé le statut",
   "event.other": "Événement",
 
   "overview.title": "Aperçu",
@@ -149,6 +157,7 @@ export const french: Catalogue = {
   "payments.keys": "Flèches pour se déplacer, Espace pour sélectionner, Entrée pour ouvrir.",
   "payments.flagAttention": "Anomalie",
   "payments.flagStore": "Boutique en retard",
+  "payments.flagDisputed": "Statut contesté",
   "payments.ofOther": "Autre moyen",
 
   "order.title": "Commande {order}",
@@ -158,6 +167,7 @@ export const french: Catalogue = {
   "order.expired": "L’autorisation devrait avoir expiré",
   "order.facts": "Détails",
   "order.total": "Total de la commande",
+  "order.inShop": "Commande dans la boutique",
   "order.authorized": "Autorisé",
   "order.captured": "Encaissé",
   "order.refunded": "Remboursé",
@@ -170,7 +180,10 @@ export const french: Catalogue = {
   "order.updated": "Dernière modification",
   "order.nextLook": "Prochaine consultation du prestataire",
   "order.storeStatus": "Statut dans la boutique",
-  "order.storePending": "pas encore écrit",
+  "order.storePending": "en cours d’écriture",
+  "order.storeFailing": "pas encore écrit",
+  "order.storeDisputed": "rétabli par la boutique",
+  "order.notice": "À savoir dans la boutique",
   "order.reason": "Motif du prestataire",
   "order.anomaly": "Ceci contredit les règles et attend un humain : {message}",
   "order.references": "Références",
@@ -232,6 +245,11 @@ export const french: Catalogue = {
     one: "{count} attend le prestataire : le service se renseigne lui-même, et cette page suit.",
     other: "{count} attendent le prestataire : le service se renseigne lui-même, et cette page suit.",
   },
+  "run.unavailable": {
+    one: "Pour {count}, la boutique ou le prestataire était injoignable. Rien n’a commencé : redemandez plus tard.",
+    many: "Pour {count}, la boutique ou le prestataire était injoignable. Rien n’a commencé : redemandez plus tard.",
+    other: "Pour {count}, la boutique ou le prestataire était injoignable. Rien n’a commencé : redemandez plus tard.",
+  },
   "run.resume": "Redemander pour {count}",
   "run.finished": "Toutes ont une réponse.",
   "run.elsewhere": "Ce traitement se poursuit dans un autre onglet.",
@@ -254,6 +272,7 @@ export const french: Catalogue = {
   "item.already_done": "Déjà fait auparavant",
   "item.declined": "Refusé par le prestataire",
   "item.failed": "N’a pas eu lieu",
+  "item.unavailable": "Injoignable",
   "item.refused": "Refusé",
 
   "attention.title": "À traiter",
@@ -262,6 +281,12 @@ export const french: Catalogue = {
   "attention.reviewText": "Consulter le prestataire n’a pas suffi. Renseignez-vous chez lui et dites ce qu’il en est.",
   "attention.anomalies": "Contradictions",
   "attention.anomaliesText": "Ce que dit le prestataire enfreint les règles. Rien n’a été changé.",
+  "attention.disputed": "Boutiques qui rétablissent l’ancien statut",
+  "attention.disputedText":
+    "Plus rien n’est écrit tant que personne n’y met fin dans la boutique. « Recommencer » interroge le prestataire, puis écrit de nouveau.",
+  "attention.totals": "Commandes dont le total n’est pas un montant",
+  "attention.totalsText":
+    "Personne ne peut dire combien encaisser. Corrigez le total dans la boutique ou annulez le paiement.",
   "attention.updates": "Boutiques qui ne prennent pas le statut",
   "attention.updatesText": "Réessayé automatiquement ; affiché pour que l’on s’occupe de la boutique.",
   "attention.overdue": "Consultations du prestataire qui n’ont pu avoir lieu",
@@ -274,6 +299,7 @@ export const french: Catalogue = {
   "attention.resolve": "Régler…",
   "attention.reference": "Référence",
   "attention.refresh": "Consulter maintenant",
+  "attention.anew": "Recommencer",
 
   "resolve.title": "Régler à la main",
   "resolve.text":

@@ -74,6 +74,13 @@ export const japanese: Catalogue = {
   "operation.ALREADY_DONE": "すでに実行済み",
   "operation.underWay": "{action}を処理中",
 
+  "orderState.CANCELLED": "ショップで終了",
+  "orderState.DELETED": "ショップで削除",
+  "orderState.OTHER_METHOD": "支払方法が変更",
+  "orderState.OTHER_CURRENCY": "通貨が変更",
+  "orderState.TOTAL_INVALID": "合計が金額でない",
+  "orderState.other": "ショップで変更",
+
   "event.PAYMENT_SEEN": "初回確認",
   "event.OPERATION_STARTED": "操作開始",
   "event.OPERATION_UPDATED": "操作の更新",
@@ -85,6 +92,7 @@ export const japanese: Catalogue = {
   "event.ANOMALY": "異常",
   "event.STORE_UPDATED": "ストア更新済み",
   "event.STORE_UPDATE_DELAYED": "ストア更新失敗",
+  "event.STORE_STATUS_CHANGED": "ショップがステータスを変更",
   "event.other": "イベント",
 
   "overview.title": "概要",
@@ -145,6 +153,7 @@ export const japanese: Catalogue = {
   "payments.keys": "矢印キーで移動、スペースで選択、Enterで開く。",
   "payments.flagAttention": "異常",
   "payments.flagStore": "ストア未反映",
+  "payments.flagDisputed": "ステータス不一致",
   "payments.ofOther": "他の支払方法",
 
   "order.title": "注文 {order}",
@@ -154,6 +163,7 @@ export const japanese: Catalogue = {
   "order.expired": "オーソリは期限切れのはずです",
   "order.facts": "詳細",
   "order.total": "注文合計",
+  "order.inShop": "ショップでの注文",
   "order.authorized": "オーソリ",
   "order.captured": "売上確定",
   "order.refunded": "返金",
@@ -166,7 +176,10 @@ export const japanese: Catalogue = {
   "order.updated": "最終更新",
   "order.nextLook": "次の照会",
   "order.storeStatus": "ストアでの状態",
-  "order.storePending": "未反映",
+  "order.storePending": "書き込み中",
+  "order.storeFailing": "まだ書き込めません",
+  "order.storeDisputed": "ショップが元に戻しました",
+  "order.notice": "ショップでの注意",
   "order.reason": "決済側の理由",
   "order.anomaly": "規則に反しており、人の判断を待っています：{message}",
   "order.references": "参照番号",
@@ -215,6 +228,10 @@ export const japanese: Catalogue = {
   "run.interrupted":
     "{count}件に回答がありません。実行された可能性があります。再度の問い合わせは同じ識別子を使うため、二重に実行されることはありません。",
   "run.waiting": "{count}件が決済側の回答待ちです。サービスが自動で確認し、このページに反映されます。",
+  "run.unavailable": {
+    other:
+      "{count}件はショップまたは決済サービスに接続できませんでした。何も開始されていません。後でもう一度問い合わせてください。",
+  },
   "run.resume": "{count}件を再度問い合わせる",
   "run.finished": "すべてに回答がありました。",
   "run.elsewhere": "この一括処理は別のタブで進行中です。",
@@ -237,6 +254,7 @@ export const japanese: Catalogue = {
   "item.already_done": "すでに実行済み",
   "item.declined": "決済側が拒否",
   "item.failed": "実行されず",
+  "item.unavailable": "接続不可",
   "item.refused": "拒否",
 
   "attention.title": "要対応",
@@ -245,6 +263,11 @@ export const japanese: Catalogue = {
   "attention.reviewText": "照会では結果が分かりませんでした。決済側で確認し、事実を記録してください。",
   "attention.anomalies": "矛盾",
   "attention.anomaliesText": "決済側の内容が規則に反しています。何も変更していません。",
+  "attention.disputed": "ステータスを元に戻すショップ",
+  "attention.disputedText":
+    "ショップ側で解決されるまで書き込みを行いません。「やり直す」は決済サービスに問い合わせ、再び書き込みます。",
+  "attention.totals": "合計が金額でない注文",
+  "attention.totalsText": "いくら請求すべきか決められません。ショップで合計を訂正するか、決済を取り消してください。",
   "attention.updates": "状態を受け付けないストア",
   "attention.updatesText": "自動で再試行します。ストアを確認できるように表示しています。",
   "attention.overdue": "実行できなかった決済側への照会",
@@ -256,6 +279,7 @@ export const japanese: Catalogue = {
   "attention.resolve": "解決…",
   "attention.reference": "参照番号",
   "attention.refresh": "今すぐ照会",
+  "attention.anew": "やり直す",
 
   "resolve.title": "手動で解決",
   "resolve.text":

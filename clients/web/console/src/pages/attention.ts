@@ -2,7 +2,14 @@
 
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Event, ListPaymentsRequestSchema, OperationState, type Payment } from "@payment-actions/web/proto";
+import {
+  type Event,
+  ListPaymentsRequestSchema,
+  OperationState,
+  OrderState,
+  type Payment,
+  StoreUpdateState,
+} from "@payment-actions/web/proto";
 import { html, nothing, type TemplateResult } from "lit";
 import { OVERDUE_SECONDS, type PaymentsFilter } from "../filters.js";
 import { keyOf } from "../list/rows.js";
@@ -10,6 +17,7 @@ import { hrefOf, payments, type Route } from "../routing.js";
 import { actionWord } from "../words.js";
 import { Page } from "./page.js";
 import { storeSelect } from "./payments_filters.js";
+import { totalOf } from "./payments_rows.js";
 import { resolveDialog, type Verdict } from "./resolve_dialog.js";
 
 const SHOWN_MAX = 100;
@@ -98,7 +106,10 @@ export class AttentionPage extends Page<"attention"> {
       (payment) => payment.operationInFlight?.state === OperationState.NEEDS_REVIEW,
     );
     const anomalies = found.attention.filter((payment) => payment.anomaly !== "");
-    if (review.length + anomalies.length + found.failing.length + found.overdue.length === 0) {
+    const disputed = found.attention.filter(({ storeUpdate }) => storeUpdate?.state === StoreUpdateState.DISPUTED);
+    const totals = found.attention.filter(({ orderState }) => orderState === OrderState.TOTAL_INVALID);
+    const lists = [review, anomalies, disputed, totals, found.failing, found.overdue];
+    if (lists.every(({ length }) => length === 0)) {
       return html`<p class="card empty">${texts.t("attention.allWell")}</p>`;
     }
     return [
@@ -111,6 +122,20 @@ export class AttentionPage extends Page<"attention"> {
       ),
       this.#section("anomalies", anomalies, { attention: true }, [texts.t("common.what"), ""], (payment) => [
         html`<td class="break">${payment.anomaly}</td>`,
+        this.#lookCell(payment),
+      ]),
+      this.#section(
+        "disputed",
+        disputed,
+        { attention: true },
+        [texts.t("order.storeStatus"), texts.t("common.what"), ""],
+        (payment) => [
+          html`<td>${payment.storeUpdate?.platformStatus}</td><td class="break">${payment.storeUpdate?.lastError}</td>`,
+          this.#lookCell(payment, "attention.anew"),
+        ],
+      ),
+      this.#section("totals", totals, { attention: true }, [texts.t("common.what"), ""], (payment) => [
+        html`<td class="break">${payment.orderStateMessage}</td>`,
         this.#lookCell(payment),
       ]),
       this.#section(
@@ -132,7 +157,7 @@ export class AttentionPage extends Page<"attention"> {
   }
 
   #section(
-    name: "review" | "anomalies" | "updates" | "overdue",
+    name: "review" | "anomalies" | "disputed" | "totals" | "updates" | "overdue",
     found: readonly Payment[],
     filter: Partial<PaymentsFilter>,
     heads: readonly string[],
@@ -153,7 +178,7 @@ export class AttentionPage extends Page<"attention"> {
           <tbody>${found.map(
             (payment) => html`<tr>
               <th scope="row"><a href=${hrefOf({ page: "order", store: payment.store, orderId: payment.orderId })}>${payment.orderNumber || payment.orderId}</a></th>
-              <td class="quiet">${payment.store}</td><td class="number">${texts.money(payment.orderTotal)}</td>${cells(payment)}</tr>`,
+              <td class="quiet">${payment.store}</td><td class="number">${totalOf(texts, payment)}</td>${cells(payment)}</tr>`,
           )}</tbody>
         </table></div>
         ${found.length === SHOWN_MAX ? html`<p class="grid-foot"><a href=${hrefOf(all)}>${texts.t("common.all")}</a></p>` : nothing}
@@ -172,10 +197,10 @@ export class AttentionPage extends Page<"attention"> {
     ];
   }
 
-  #lookCell(payment: Payment): TemplateResult {
+  #lookCell(payment: Payment, label: "attention.refresh" | "attention.anew" = "attention.refresh"): TemplateResult {
     const key = keyOf(payment);
     return html`<td class="number"><button class="small-button" ?disabled=${this.looking.has(key)}
-      @click=${() => void this.#look(payment)}>${this.context.texts.t("attention.refresh")}</button></td>`;
+      @click=${() => void this.#look(payment)}>${this.context.texts.t(label)}</button></td>`;
   }
 
   async #look(payment: Payment): Promise<void> {

@@ -1,6 +1,14 @@
 /** The parts of an order's page that only show. */
 
-import { CaptureMode, type Event, type Operation, type Payment, StoreUpdateState } from "@payment-actions/web/proto";
+import {
+  CaptureMode,
+  type Event,
+  type Operation,
+  OrderState,
+  type Payment,
+  type StoreUpdate,
+  StoreUpdateState,
+} from "@payment-actions/web/proto";
 import { html, nothing, type TemplateResult } from "lit";
 import type { ChainState } from "../chain.js";
 import type { Texts } from "../i18n/texts.js";
@@ -12,8 +20,10 @@ import {
   eventWord,
   operationTone,
   operationWord,
+  orderWord,
   statusBadge,
 } from "../words.js";
+import { totalOf } from "./payments_rows.js";
 
 const COPIED_MILLISECONDS = 1_500;
 const HASH_SHOWN = 10;
@@ -26,23 +36,39 @@ export function facts(texts: Texts, payment: Payment): TemplateResult {
         ? texts.t("order.captureStore")
         : "";
   const update = payment.storeUpdate;
-  const behind = update?.state === StoreUpdateState.PENDING ? ` (${texts.t("order.storePending")})` : "";
   const lines: [string, unknown][] = [
-    [texts.t("order.total"), texts.money(payment.orderTotal)],
+    [texts.t("order.total"), totalOf(texts, payment)],
+    [texts.t("order.inShop"), payment.orderState > OrderState.PLACED ? orderOf(texts, payment) : ""],
     [texts.t("order.authorized"), texts.money(payment.authorizedAmount)],
     [texts.t("order.captured"), texts.money(payment.capturedAmount)],
     [texts.t("order.refunded"), texts.money(payment.refundedAmount)],
     [texts.t("order.method"), payment.paymentMethod?.displayName || payment.paymentMethod?.code],
     [texts.t("order.gateway"), payment.gateway],
     [texts.t("order.captureMode"), mode],
-    [texts.t("order.storeStatus"), update?.platformStatus ? `${update.platformStatus}${behind}` : ""],
+    [
+      texts.t("order.storeStatus"),
+      update?.platformStatus ? `${update.platformStatus}${storeState(texts, update)}` : "",
+    ],
     [texts.t("attention.error"), update?.lastError],
+    [texts.t("order.notice"), update?.notice],
     [texts.t("order.reason"), payment.reasonCode],
     [texts.t("order.created"), texts.dateTime(payment.createTime)],
     [texts.t("order.updated"), texts.dateTime(payment.updateTime)],
     [texts.t("order.nextLook"), texts.dateTime(payment.nextRefreshTime)],
   ];
   return html`<dl class="facts">${lines.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+}
+
+/** In the reader's words, and in the shop's own. */
+function orderOf(texts: Texts, payment: Payment): TemplateResult {
+  return html`${orderWord(texts, payment.orderState)}<div class="quiet small break">${payment.orderStateMessage}</div>`;
+}
+
+/** What is known of a status that the shop does not hold. That it is being written is no failure. */
+function storeState(texts: Texts, update: StoreUpdate): string {
+  if (update.state === StoreUpdateState.DISPUTED) return ` (${texts.t("order.storeDisputed")})`;
+  if (update.state !== StoreUpdateState.PENDING) return "";
+  return ` (${texts.t(update.lastError === "" ? "order.storePending" : "order.storeFailing")})`;
 }
 
 export function operationList(texts: Texts, operations: readonly Operation[]): TemplateResult {

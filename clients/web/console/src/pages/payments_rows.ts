@@ -1,12 +1,13 @@
 /** One line of the list, and its head. */
 
+import { isOrderChanged, isTotalUnknown } from "@payment-actions/web/order_state";
 import { OperationState, type Payment, StoreUpdateState } from "@payment-actions/web/proto";
 import { html, nothing, type TemplateResult } from "lit";
 import { MAY_EXPIRE } from "../charts/course.js";
 import type { Texts } from "../i18n/texts.js";
 import { nanosOf } from "../money.js";
 import { hrefOf } from "../routing.js";
-import { actionWord, badge, statusBadge } from "../words.js";
+import { actionWord, badge, orderWord, statusBadge } from "../words.js";
 
 export interface RowState {
   readonly place: number;
@@ -55,13 +56,18 @@ export function gridRow(texts: Texts, payment: Payment, state: RowState): Templa
       <span role="gridcell"><a href=${href} tabindex="-1">${number}</a></span>
       <span role="gridcell" class="middle quiet">${payment.store}</span>
       <span role="gridcell">${payment.gateway === "" ? badge(texts.t("payments.ofOther"), "") : statusBadge(texts, payment.status)} <span class="flags">${flags(texts, payment)}</span></span>
-      <span role="gridcell" class="number">${texts.money(payment.orderTotal)}</span>
+      <span role="gridcell" class="number">${totalOf(texts, payment)}</span>
       <span role="gridcell" class="number middle">${moved(texts, payment.capturedAmount)}</span>
       <span role="gridcell" class="number wide middle">${moved(texts, payment.refundedAmount)}</span>
       <span role="gridcell" class="wide middle quiet">${expiry(texts, payment)}</span>
       <span role="gridcell" class="middle quiet" title=${texts.dateTime(payment.updateTime)}>${texts.relative(payment.updateTime)}</span>
     </div>
   `;
+}
+
+/** The order's total, where it is an amount of the payment's currency. */
+export function totalOf(texts: Texts, payment: Payment): string {
+  return isTotalUnknown(payment) ? "–" : texts.money(payment.orderTotal);
 }
 
 function moved(texts: Texts, money: Payment["capturedAmount"]): unknown {
@@ -82,6 +88,8 @@ export function flags(texts: Texts, payment: Payment): unknown {
   if (operation !== undefined)
     return badge(texts.t("operation.underWay", { action: actionWord(texts, operation.action) }), "warn");
   const update = payment.storeUpdate;
+  if (update?.state === StoreUpdateState.DISPUTED) return badge(texts.t("payments.flagDisputed"), "bad");
+  if (isOrderChanged(payment)) return badge(orderWord(texts, payment.orderState), "warn");
   if (update?.state === StoreUpdateState.PENDING && update.lastError !== "")
     return badge(texts.t("payments.flagStore"), "warn");
   return nothing;

@@ -241,12 +241,13 @@ export class RunPage extends Page<"run"> {
         <progress max=${Math.max(total, 1)} value=${ended} aria-label=${texts.t("run.progress", { ended, total })}></progress>
         ${idle ? nothing : html`<p class="quiet">${texts.t("run.running")}</p>`}
         ${idle && unanswered > 0 ? html`<p>${texts.t("run.interrupted", { count: unanswered })}</p>` : nothing}
+        ${idle && counts.unavailable > 0 ? html`<p>${texts.t("run.unavailable", { count: counts.unavailable })}</p>` : nothing}
         ${idle && counts.in_flight > 0 ? html`<p class="quiet">${texts.t("run.waiting", { count: counts.in_flight })}</p>` : nothing}
         ${idle && ended === total ? html`<p class="quiet">${texts.t("run.finished")}</p>` : nothing}
         <div class="row" ?hidden=${!idle || (ended === total && anew === 0)}>
           ${
             ended < total
-              ? html`<button class=${unanswered > 0 ? "primary" : ""} @click=${() => void this.#go(runner)}
+              ? html`<button class=${unanswered + counts.unavailable > 0 ? "primary" : ""} @click=${() => void this.#go(runner)}
                   >${texts.t("run.resume", { count: total - ended })}</button>`
               : nothing
           }

@@ -17,6 +17,7 @@ NAMES = {
     "Q": "Awaiting payment", "A": "Authorized", "PP": "Partially paid", "P": "Paid",
     "D": "Declined", "C": "Cancelled", "R": "Refunded",
 }  # fmt: skip
+AMAZON = {"order_reference": "S02-1", "authorization": "S02-1-A1", "authorization_status": "Open"}
 SECRET = "kit-secret-5f1d"
 
 
@@ -26,7 +27,8 @@ class XCartHarness:
     currency_codes = ("EUR", "USD", "GBP", "JPY", "KWD")
     secrets = (SECRET,)
 
-    def __init__(self, url, api):
+    def __init__(self, url, api, storage):
+        self._storage = storage
         self._http = httpx.Client(base_url=url, trust_env=False, verify=False, timeout=30)
         self.platform = create({"url": url, "api": api, "api_key": SecretStr(SECRET)})
 
@@ -38,13 +40,15 @@ class XCartHarness:
     async def order(self, status, total_minor, currency_code):
         total = f"{to_decimal(total_minor, currency_code):f}"
         fields = {"payment_status": CODES[status], "total": total, "currency": currency_code}
+        fields |= {"storage": self._storage, "amazon": AMAZON if self._storage == "transaction_data" else {}}
         return str((await self._control("POST", "orders", fields))["id"])
 
     async def platform_status(self, order_id):
         return NAMES[(await self._control("GET", f"orders/{order_id}"))["payment_status"]]
 
     def writes(self, order_id):
-        return len(self._http.get(f"control/orders/{order_id}").json()["writes"])
+        order = self._http.get(f"control/orders/{order_id}").json()
+        return len(order["writes"]) + len(order["transaction_writes"])
 
     async def move_on(self, order_id):
         # "Completed" is two facts in X-Cart 5: the payment stays Paid, the goods are Delivered.
@@ -81,9 +85,12 @@ def simulator_url():
 
 
 class TestXCart(PlatformConformance):
-    @pytest.fixture(params=["rest", "rest_legacy"])
+    @pytest.fixture(
+        params=[("rest", "order_details"), ("rest_legacy", "order_details"), ("rest_legacy", "transaction_data")],
+        ids=["rest", "rest_legacy", "rest_legacy-later_module"],
+    )
     async def harness(self, simulator_url, request):
-        harness = XCartHarness(simulator_url, request.param)
+        harness = XCartHarness(simulator_url, *request.param)
         await harness._control("POST", "reset")
         yield harness
         await harness.aclose()

@@ -71,7 +71,7 @@ async def test_a_page_in_the_middle_of_a_long_list_is_found_at_once(connect, sho
 
 
 async def test_orders_that_change_between_pages_hide_none_of_the_others(connect, shop):
-    ordered, times = fill(shop, 230)
+    ordered, _ = fill(shop, 230)
     chance = random.Random(3)
     touched = set()
 
@@ -104,6 +104,15 @@ async def test_a_shop_that_fails_for_lists_is_unavailable(connect, shop):
     fill(shop, 2)
     with stand_before(shop.url, fails_at="_path=order") as one, pytest.raises(Unavailable, match="Connection refused"):
         await walk(connect(url=one.url))
+
+
+async def test_a_list_that_is_null_is_no_end_of_the_orders(connect, shop):
+    fill(shop, 2)
+    with (
+        stand_before(shop.url, fails_at="_path=order", status=200, body="null") as proxy,
+        pytest.raises(Unavailable, match="unexpected"),
+    ):
+        await walk(connect(url=proxy.url))
 
 
 async def test_no_answer_is_logged(connect, shop, caplog):

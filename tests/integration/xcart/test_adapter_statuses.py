@@ -109,20 +109,43 @@ async def test_a_status_that_was_removed_since_is_not_written(platform, shop):
     assert codes(shop)[2] == "A"
 
 
+HIDDEN = [(404, ""), (403, ""), (200, "null"), (200, "[]")]
+
+
 @legacy
-@pytest.mark.parametrize("others", [["P"], []])
-async def test_a_shop_that_hides_its_statuses_is_told_only_one_that_an_order_shows(connect, shop, others):
+@pytest.mark.parametrize(("status", "body"), HIDDEN)
+async def test_a_shop_that_hides_its_statuses_is_told_one_that_an_order_shows(connect, shop, status, body):
     shop.create(payment_status="A")
-    for code in others:
-        shop.create(payment_status=code)
+    shop.create(payment_status="P")
+    with stand_before(shop.url, fails_at="_path=order-status-payment", status=status, body=body) as proxy:
+        assert (await connect(url=proxy.url).apply_status(update(S.CAPTURED, captured=12990))).written
+    assert codes(shop) == PLAIN
+
+
+@legacy
+@pytest.mark.parametrize("version", ["5.4", "5.1"])  # A shop of 5.1 answers with all orders, whatever is asked for.
+async def test_a_shop_that_hides_its_statuses_is_told_none_that_no_order_shows(connect, shop, version):
+    shop.settings(legacy_version=version)
+    shop.create(payment_status="A")
+    shop.create(payment_status="Q")
     with stand_before(shop.url, fails_at="_path=order-status-payment", status=404, body="") as proxy:
         platform = connect(url=proxy.url)
-        if others:
-            assert (await platform.apply_status(update(S.CAPTURED, captured=12990))).written
-        else:
-            with pytest.raises(Unavailable, match=r"does not show .* no order"):
-                await platform.apply_status(update(S.CAPTURED, captured=12990))
+        with pytest.raises(Unavailable, match=r"does not show .* no order") as caught:
+            await platform.apply_status(update(S.CAPTURED, captured=12990))
+    assert not isinstance(caught.value, SettingsError)
     assert codes(shop) == PLAIN
+    assert shop.writes() == []
+
+
+@legacy
+async def test_statuses_that_cannot_be_read_now_keep_everything_as_it_is(connect, shop):
+    shop.create(payment_status="A")
+    with (
+        stand_before(shop.url, fails_at="_path=order-status-payment") as proxy,
+        pytest.raises(Unavailable, match="Connection refused"),
+    ):
+        await connect(url=proxy.url).apply_status(update(S.CAPTURED, captured=12990))
+    assert shop.writes() == []
 
 
 @legacy

@@ -7,6 +7,7 @@ from typing import Any
 
 from payment_actions_server.plugins import AdapterError
 
+_CURRENCY_LETTERS = 3
 _UNFINISHED = frozenset("ICF")  # initialised, cancelled, failed: an attempt that did not pay the order
 
 
@@ -56,6 +57,12 @@ def decimal(source: Mapping[str, Any], *spellings: str) -> Decimal | None:
 def code_of(value: Any) -> str:
     """Return the code of a status or currency, which is an object with a code or the bare code."""
     return text(value, "code") if isinstance(value, dict) else str(value or "")
+
+
+def currency_of(value: Any) -> str:
+    """Return the currency of a transaction; empty where it is told by anything but its code."""
+    code = code_of(value)
+    return code if len(code) == _CURRENCY_LETTERS and code.isalpha() else ""
 
 
 def moment(value: Any) -> datetime | None:

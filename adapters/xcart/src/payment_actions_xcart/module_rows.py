@@ -120,7 +120,7 @@ def module_transaction(transaction: Mapping[str, Any]) -> ModuleTransaction | No
     own = ModuleTransaction(
         id=answers.text(transaction, "transaction_id", "transactionId", "id"),
         status=answers.text(transaction, "status"),
-        currency_code=answers.code_of(transaction.get("currency")),
+        currency_code=answers.currency_of(transaction.get("currency")),
         rows=backend_rows(transaction),
         cells=cells,
     )

@@ -217,7 +217,7 @@ def _stored(order: Row, transactions: Sequence[Row] = (), details: Named = Mappi
         total=total,
         total_text=total_text,
         currency_code=answers.text(order, "currency"),
-        charged_currency_code=answers.code_of(paid.get("currency")),
+        charged_currency_code=answers.currency_of(paid.get("currency")),
         code=status.spelling,
         word=status.name,
         method_code=answers.text(paid, "name"),

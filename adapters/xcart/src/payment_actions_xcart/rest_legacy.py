@@ -130,9 +130,10 @@ class LegacyApi:
     async def payment_statuses(self) -> Sequence[ShopStatus] | None:
         """Return every payment status of the shop; None where it does not show them."""
         try:
-            return [_shop_status(row) for row in await self._rows(_STATUSES, {})]
+            told = _usable(await self._call("get", _STATUSES))
         except Misconfigured:
             return None  # The order itself was shown, so the key is right; this entity is not opened to it.
+        return [_shop_status(row) for row in answers.rows(told)] or None
 
     async def may_write(self) -> bool:
         """Tell whether the key may write, by a write to an order that cannot be: it changes nothing."""
@@ -164,7 +165,7 @@ class LegacyApi:
 
     async def _rows(self, entity: str, fields: Mapping[str, str]) -> Sequence[Row]:
         reply = await self._call("get", entity, fields)
-        if not isinstance(_found(reply, entity), list):
+        if not isinstance(_usable(reply), list):
             raise _unexpected(reply)
         return answers.rows(reply.data)
 
@@ -233,7 +234,7 @@ def _stored(order: Row, paid: Row = MappingProxyType({})) -> StoredOrder:
         total=total,
         total_text=total_text,
         currency_code=answers.code_of(order.get("currency")),
-        charged_currency_code=answers.code_of(paid.get("currency")),
+        charged_currency_code=answers.currency_of(paid.get("currency")),
         code=status.spelling,
         word=status.name,
         method_code=service_name or answers.text(brief, "method_name", "methodName", "method"),
@@ -249,6 +250,14 @@ def _stored(order: Row, paid: Row = MappingProxyType({})) -> StoredOrder:
 
 def _found(reply: Reply, order_id: str) -> Any:
     """Return the answer's data, or say that there is no such order, for which the module answers null."""
+    data = _usable(reply)
+    if data is None:
+        raise OrderMissing(f"X-Cart has no order with id {order_id}")
+    return data
+
+
+def _usable(reply: Reply) -> Any:
+    """Return the answer's data, which is None for null."""
     if reply.status == HTTPStatus.NOT_FOUND:
         raise Misconfigured(
             "url",
@@ -257,8 +266,6 @@ def _found(reply: Reply, order_id: str) -> Any:
         )
     if reply.status == HTTPStatus.BAD_REQUEST:  # Whatever went wrong inside: its database, too.
         raise ShopFailed(f"X-Cart failed: {_rest_error(reply)}")
-    if reply.data is None:
-        raise OrderMissing(f"X-Cart has no order with id {order_id}")
     if reply.status != HTTPStatus.OK or reply.data is NO_JSON:
         raise _unexpected(reply)
     return reply.data

@@ -26,6 +26,7 @@ grace_seconds = 10.0
 [stores.shop]
 payment_methods = ["Bench"]
 capture_mode = "authorize_then_capture"
+order_check = "{order_check}"
 platform = {{ adapter = "bench" }}
 gateway = {{ adapter = "bench" }}
 """
@@ -100,13 +101,21 @@ def echo(folder: Path) -> Process:
     return Process([sys.executable, "-m", "bench.echo"], folder / "echo.log")
 
 
-def service(folder: Path, database: str, name: str = "service", *, profiled: bool = False) -> Process:
+def service(
+    folder: Path,
+    database: str,
+    name: str = "service",
+    *,
+    profiled: bool = False,
+    order_check: str = "before_money",
+) -> Process:
     """Start the service as an operator does, with its default settings, over a database.
 
+    :param order_check: when an order is read again; anything but the default shows what that costs.
     :param profiled: under cProfile, which writes ``<name>.prof`` when the service stops.
     """
     config = folder / f"{name}.toml"
-    config.write_text(_CONFIG.format(database=database))
+    config.write_text(_CONFIG.format(database=database, order_check=order_check))
     command = [str(Path(sys.executable).parent / "payment-actions"), "serve", "--config", str(config)]
     if profiled:
         command = [sys.executable, "-m", "cProfile", "-o", str(folder / f"{name}.prof"), *command]

@@ -31,14 +31,21 @@ class Stage:
     echo_channels: Channels
     orders: Orders
     folder: Path
+    order_check: str = "before_money"
 
     @property
     def database(self) -> str:
-        return "SQLite" if self.url.startswith("sqlite") else "PostgreSQL"
+        """Return its name, and how the service differs from one with default settings."""
+        name = "SQLite" if self._is_sqlite else "PostgreSQL"
+        return name if self.order_check == "before_money" else f"{name}, {self.order_check}"
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self.url.startswith("sqlite")
 
     async def commits(self, seconds: float, pause: float) -> Window:
         """Measure yardstick B."""
-        if self.database == "SQLite":
+        if self._is_sqlite:
             return commits.sqlite(self.folder, seconds, pause)
         return await commits.postgres(self.url, seconds, pause)
 
@@ -81,6 +88,7 @@ async def stage(
     *,
     replicas: int = 1,
     profiled: bool = False,
+    order_check: str = "before_money",
     name: str = "service",
     echo: Process | None = None,
 ) -> AsyncIterator[Stage]:
@@ -100,6 +108,9 @@ async def stage(
                 resources.push_async_callback(channel.close)
             return made
 
-        servers = [run(processes.service(folder, url, f"{name}{n}", profiled=profiled)) for n in range(replicas)]
+        servers = [
+            run(processes.service(folder, url, f"{name}{n}", profiled=profiled, order_check=order_check))
+            for n in range(replicas)
+        ]
         echo = echo or run(processes.echo(folder))
-        yield Stage(url, servers, echo, connect(servers), connect([echo]), Orders(population), folder)
+        yield Stage(url, servers, echo, connect(servers), connect([echo]), Orders(population), folder, order_check)

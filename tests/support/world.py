@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from payment_actions_server.domain.decision import Terms
+from payment_actions_server.domain.decision import Objection, Terms
 from payment_actions_server.domain.event import Event, EventType, chain_break
 from payment_actions_server.domain.operation import ActionRequest, Operation
 from payment_actions_server.domain.status import OrderCheck
@@ -37,13 +37,13 @@ TOTAL = 12_990
 
 @dataclass
 class RecordingHooks:
-    """Hooks that remember events, and refuse what ``objection`` says."""
+    """Hooks that remember events, and object to what ``objection`` says."""
 
     events: list[Event] = field(default_factory=list)
-    objection: Callable[[ReviewRequest], tuple[str, str] | None] = lambda request: None
+    objection: Callable[[ReviewRequest], Objection | None] = lambda request: None
     reviewing = True
 
-    def review(self, request: ReviewRequest) -> tuple[str, str] | None:
+    def review(self, request: ReviewRequest) -> Objection | None:
         return self.objection(request)
 
     def event(self, event: Event) -> None:

@@ -171,6 +171,7 @@ class StoreConfig:
     partial_capture: _Flag = False
     partial_refund: _Flag = False
     order_check: OrderCheck = OrderCheck.BEFORE_MONEY
+    required_plugins: tuple[_Text, ...] = ()
     platform: AdapterConfig
     gateway: AdapterConfig
 
@@ -213,6 +214,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "order_check": f"Give one of {', '.join(OrderCheck)}",
     "partial_capture": "Give true or false",
     "partial_refund": "Give true or false",
+    "required_plugins": 'List names of plugins, e.g. ["shop_policy"]; `payment-actions plugins` lists what was found',
     "platform": "Add the table with its adapter and settings",
     "gateway": "Add the table with its adapter and settings",
     "adapter": "Name the adapter; `payment-actions plugins` lists those that were found",

@@ -13,7 +13,7 @@ from integration.transport.conftest import refusal
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions.v1.payment_actions_pb2_grpc import PaymentActionsStub
-from payment_actions_server.app import Service, check, open_stores, try_stores
+from payment_actions_server.app import Service, check
 from payment_actions_server.config import AdapterConfig, Address, Config, ConfigError, ServerConfig, StoreConfig
 from payment_actions_server.domain.decision import Terms
 from payment_actions_server.domain.errors import GatewayUnavailable, PlatformUnavailable
@@ -21,6 +21,7 @@ from payment_actions_server.domain.status import CaptureMode
 from payment_actions_server.plugins import PlatformKind, SettingsError, hookimpl
 from payment_actions_server.plugins.fakes import InMemoryGateway, InMemoryPlatform, full_capabilities, slow
 from payment_actions_server.plugins.loader import Plugins
+from payment_actions_server.stores import open_stores, try_stores
 
 
 def now():
@@ -182,8 +183,21 @@ class Odd:
 
 
 def declaring(name, value):
-    """Return an adapter that declares this and has nothing else."""
-    return type("Adapter", (), {name: property(value)})
+    """Return what makes an adapter that declares this."""
+    adapter = type("Adapter", (InMemoryPlatform if name == "kind" else InMemoryGateway,), {name: property(value)})
+    return lambda: adapter(now)
+
+
+GATEWAY_METHODS = ("capture", "void", "refund", "look_up", "snapshot", "verify_notification", "aclose")
+
+
+async def asynchronous():
+    return InMemoryPlatform(now)
+
+
+def without(name, adapter=InMemoryGateway):
+    """Return what makes an adapter in which one method is a plain function."""
+    return lambda: type("Adapter", (adapter,), {name: lambda self, *arguments: None})(now)
 
 
 def raising(error):
@@ -197,12 +211,22 @@ def raising(error):
     ("make", "said"),
     [
         (lambda: None, "its factory returned None"),
-        (object, "it failed with AttributeError"),
-        (declaring("kind", raising(RuntimeError("hunter2"))), "it failed with RuntimeError"),
+        (
+            object,
+            "; ".join(f"it has no {name}" for name in ("read_order", "list_orders", "apply_status", "aclose"))
+            + "; its kind cannot be read: it failed with AttributeError",
+        ),
+        (lambda: InMemoryPlatform, "its factory returned the class InMemoryPlatform, not an instance of it"),
+        (asynchronous, "its factory returned a coroutine: write it with `def` instead of `async def`"),
+        (
+            without("apply_status", InMemoryPlatform),
+            "its apply_status is a plain function: its answer is awaited, so write `async def`",
+        ),
+        (declaring("kind", raising(RuntimeError("hunter2"))), "its kind cannot be read: it failed with RuntimeError"),
         (declaring("kind", lambda _: "executing"), "its kind, which says who moves the money, is of type str"),
         (declaring("kind", lambda _: None), "its kind, which says who moves the money, is of type NoneType"),
     ],
-    ids=["no platform", "no kind", "kind fails", "kind as text", "empty kind"],
+    ids=["none", "nothing", "class", "asynchronous", "plain function", "kind fails", "kind as text", "empty kind"],
 )
 def test_a_platform_that_does_not_declare_its_kind_takes_only_its_store(make, said):
     stores = {"fine": store(), "lost": store(platform="odd_shop")}
@@ -216,11 +240,19 @@ def test_a_platform_that_does_not_declare_its_kind_takes_only_its_store(make, sa
     ("make", "said"),
     [
         (lambda: None, "its factory returned None"),
-        (object, "it failed with AttributeError"),
-        (declaring("capabilities", raising(RuntimeError("hunter2"))), "it failed with RuntimeError"),
+        (
+            object,
+            "; ".join(f"it has no {name}" for name in GATEWAY_METHODS)
+            + "; its capabilities cannot be read: it failed with AttributeError",
+        ),
+        (without("capture"), "its capture is a plain function: its answer is awaited, so write `async def`"),
+        (
+            declaring("capabilities", raising(RuntimeError("hunter2"))),
+            "its capabilities cannot be read: it failed with RuntimeError",
+        ),
         (declaring("capabilities", lambda _: None), "NoneType is no GatewayCapabilities"),
     ],
-    ids=["no gateway", "no capabilities", "capabilities fail", "empty capabilities"],
+    ids=["none", "nothing", "plain function", "capabilities fail", "empty capabilities"],
 )
 def test_a_gateway_that_does_not_declare_its_capabilities_takes_only_its_store(make, said):
     stores = {"fine": store(), "lost": store(gateway="odd_pay")}

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from payment_actions_server.domain.decision import Terms, decide
+from payment_actions_server.domain.decision import Objection, Terms, decide
 from payment_actions_server.domain.errors import ActionNotAvailable, NotOurPaymentMethod, OperationInFlight
 from payment_actions_server.domain.status import IN_FLIGHT, Action, CaptureMode, OperationState, PaymentStatus
 
@@ -190,7 +190,7 @@ def test_policy_turns_an_offer_into_a_refusal_that_names_it(payment_in):
         payment_in("AUTHORIZED"),
         None,
         WHOLE_ONLY,
-        lambda offer: ("curfew", "Not at night.") if offer.action is Action.CAPTURE else None,
+        lambda offer: Objection("curfew", "Not at night.") if offer.action is Action.CAPTURE else None,
     )
     assert offers(decision) == {"VOID": 12_990}
     refusal = next(refusal for refusal in decision.refusals if refusal.action is Action.CAPTURE)
@@ -235,7 +235,7 @@ def test_call_on_another_methods_payment_is_refused_as_such(payment_in):
 
 
 def test_call_that_a_policy_refuses_names_the_policy(payment_in):
-    decision = decide(payment_in("AUTHORIZED"), None, WHOLE_ONLY, lambda offer: ("curfew", "Not at night."))
+    decision = decide(payment_in("AUTHORIZED"), None, WHOLE_ONLY, lambda offer: Objection("curfew", "Not at night."))
     with pytest.raises(ActionNotAvailable, match=r"Not at night\.") as refused:
         decision.offer(Action.VOID)
     assert refused.value.metadata["policy"] == "curfew"

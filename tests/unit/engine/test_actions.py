@@ -6,6 +6,7 @@ import pytest
 from support.virtual_time import in_virtual_time
 from support.world import METHOD, STORE, TOTAL, world
 
+from payment_actions_server.domain.decision import Objection
 from payment_actions_server.domain.errors import (
     ActionNotAvailable,
     AmountOutOfRange,
@@ -486,7 +487,9 @@ async def test_order_of_another_method_is_remembered_and_offers_nothing(tmp_path
 async def test_policy_refuses_what_is_shown_and_what_is_called_alike(tmp_path):
     async with world(tmp_path) as here:
         here.authorized()
-        here.hooks.objection = lambda request: ("guard", "Not today.") if request.action is Action.CAPTURE else None
+        here.hooks.objection = lambda request: (
+            Objection("guard", "Not today.") if request.action is Action.CAPTURE else None
+        )
         view = await here.view()
         shown = next(refusal for refusal in view.decision.refusals if refusal.action is Action.CAPTURE)
         assert (shown.message, shown.policy) == ("Not today.", "guard")
@@ -499,7 +502,7 @@ async def test_policy_refuses_what_is_shown_and_what_is_called_alike(tmp_path):
 async def test_policy_never_bars_a_refresh(tmp_path):
     async with world(tmp_path) as here:
         here.pending()
-        here.hooks.objection = lambda request: ("guard", "Never.")
+        here.hooks.objection = lambda request: Objection("guard", "Never.")
         assert await here.offered() == {Action.REFRESH}
         await here.refresh()
 
@@ -508,7 +511,7 @@ async def test_policy_never_bars_a_refresh(tmp_path):
 async def test_policy_is_asked_about_the_amount_that_really_moves(tmp_path):
     async with world(tmp_path, partial=True) as here:
         here.authorized()
-        here.hooks.objection = lambda request: ("guard", "Odd.") if request.amount_minor == 4_000 else None
+        here.hooks.objection = lambda request: Objection("guard", "Odd.") if request.amount_minor == 4_000 else None
         with pytest.raises(ActionNotAvailable, match="Odd") as refused:
             await here.capture(amount_minor=4_000)
         assert refused.value.metadata["policy"] == "guard"

@@ -147,6 +147,11 @@ class ChangesItsCapabilities(_Gateway):
         return replace(super().capabilities, call_seconds_max=20.0 + len(self.effects))
 
 
+class ChecksItselfAtOnce(_Gateway):
+    def check_online(self) -> list[str]:
+        return []
+
+
 class TellsItsSecret(_Gateway):
     def __repr__(self) -> str:
         return f"Gateway({self._token})"
@@ -316,6 +321,11 @@ class LeavesOutTheTimeItself(InMemoryPlatform):
 class TellsItsSecretToo(InMemoryPlatform):
     def __repr__(self) -> str:
         return "Platform(platform-secret)"
+
+
+class TakesItsPageByPlace(InMemoryPlatform):
+    async def list_orders(self, changed_after: Any, page_token: str, size: int) -> Any:
+        return await super().list_orders(changed_after=changed_after, page_token=page_token, page_size=size)
 
 
 class ChangesItsKind(InMemoryPlatform):

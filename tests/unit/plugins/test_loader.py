@@ -11,8 +11,9 @@ from types import ModuleType
 import pytest
 from structlog.testing import capture_logs
 
+from payment_actions_server.domain.decision import Objection
 from payment_actions_server.domain.event import GENESIS
-from payment_actions_server.plugins import Action, Event, EventType, PaymentStatus, ReviewRequest, hookimpl
+from payment_actions_server.plugins import Action, AtMost, Event, EventType, PaymentStatus, ReviewRequest, hookimpl
 from payment_actions_server.plugins.loader import EVENTS_WAITING_MAX, PluginInfo, Plugins, load_plugins
 
 REQUEST = ReviewRequest("shop", "1", "#1", PaymentStatus.AUTHORIZED, Action.CAPTURE, 12_990, "USD", "ann")
@@ -181,11 +182,32 @@ def test_two_entry_points_of_one_name_are_told_apart(install):
     assert sorted(plugins.gateways) == ["good_pay", "other_pay"]
 
 
+@pytest.mark.parametrize("broken", ["one", "two"])
+def test_of_two_plugins_with_one_name_both_are_meant_by_it(install, broken):
+    for name in ("one", "two"):
+        source = "import no_such_module" if name == broken else GOOD.replace("good", name)
+        install(name, source, entry_point="pay")
+    plugins = load_plugins("test_plugins")
+    assert [bool(info.error) for info in plugins.named("pay")] == [name == broken for name in ("one", "two")]
+    assert [info.origin.partition(" in ")[0] for info in plugins.broken] == [broken]
+    assert plugins.named("two") == ()
+
+
+def test_roles_tell_what_a_plugin_is_used_for(install):
+    review = "\n    @hookimpl\n    def payment_actions_review():\n        return None\n"
+    observe = "\n    @hookimpl\n    def payment_actions_event():\n        pass\n"
+    install("all", GOOD + review + observe)
+    install("broken", "import no_such_module")
+    install("half", review + "\n    @hookimpl\n    def payment_actions_gateways():\n        return 7\n")
+    roles = {info.name: info.roles for info in load_plugins("test_plugins").found}
+    assert roles == {"all": ("adapters", "reviews", "observes"), "broken": ("none",), "half": ("reviews",)}
+
+
 def test_plugin_that_is_given_twice_is_taken_once():
     policy = Refuses("no")
     plugins = Plugins.of(policy, policy)
     assert [info.error for info in plugins.found] == ["", "is the plugin Refuses once more"]
-    assert plugins.review(REQUEST) == ("Refuses", "no")
+    assert plugins.review(REQUEST) == Objection("Refuses", "no")
 
 
 def test_modules_and_objects_can_be_plugins_without_installation():
@@ -194,7 +216,7 @@ def test_modules_and_objects_can_be_plugins_without_installation():
     plugins = Plugins.of(module, Refuses("no"))
     assert [info.name for info in plugins.found] == ["own_adapters", "Refuses"]
     assert list(plugins.gateways) == ["pay"]
-    assert plugins.review(REQUEST) == ("Refuses", "no")
+    assert plugins.review(REQUEST) == Objection("Refuses", "no")
 
 
 @hookimpl
@@ -220,7 +242,9 @@ def test_refusal_names_its_plugin():
     class Lenient(Refuses):
         pass
 
-    assert Plugins.of(Refuses("Not on Sundays."), Lenient(None)).review(REQUEST) == ("Refuses", "Not on Sundays.")
+    assert Plugins.of(Refuses("Not on Sundays."), Lenient(None)).review(REQUEST) == Objection(
+        "Refuses", "Not on Sundays."
+    )
 
 
 def test_policy_that_wants_to_be_first_is_asked_first():
@@ -229,23 +253,82 @@ def test_policy_that_wants_to_be_first_is_asked_first():
         def payment_actions_review(self):
             return "first"
 
-    assert Plugins.of(First(), Refuses("second")).review(REQUEST) == ("First", "first")
-    assert Plugins.of(Refuses("second"), First()).review(REQUEST) == ("First", "first")
+    assert Plugins.of(First(), Refuses("second")).review(REQUEST) == Objection("First", "first")
+    assert Plugins.of(Refuses("second"), First()).review(REQUEST) == Objection("First", "first")
 
 
 def test_review_that_raises_refuses_and_is_logged():
     with capture_logs() as logs:
-        plugin, why = Plugins.of(Refuses(RuntimeError("disk full"))).review(REQUEST)
+        plugin, why, _ = Plugins.of(Refuses(RuntimeError("disk full"))).review(REQUEST)
     assert plugin == "Refuses"
     assert "policy of plugin Refuses failed" in why
     assert "disk full" not in why
     assert [line["event"] for line in logs] == ["plugin_review_failed"]
 
 
+@pytest.mark.parametrize("amount_minor", [12_990, 12_991, 10**18])
+def test_limit_that_leaves_room_for_the_amount_is_no_objection(amount_minor):
+    assert Plugins.of(Refuses(AtMost(amount_minor, "No more."))).review(REQUEST) is None
+
+
+def test_smallest_limit_counts_and_names_its_plugin():
+    class Stricter(Refuses):
+        pass
+
+    for policies in ([Refuses(AtMost(50_00, "50")), Stricter(AtMost(20_00, "20"))], [Stricter(AtMost(20_00, "20"))]):
+        assert Plugins.of(*policies).review(REQUEST) == Objection("Stricter", "20", 20_00)
+        assert Plugins.of(*reversed(policies)).review(REQUEST) == Objection("Stricter", "20", 20_00)
+
+
+@pytest.mark.parametrize("refusal", ["Never.", RuntimeError("disk full"), AtMost(0, "Never."), AtMost(-1, "Never."), 7])
+def test_refusal_beats_a_limit(refusal):
+    class Refusing(Refuses):
+        pass
+
+    limit = Refuses(AtMost(20_00, "20"))
+    for policies in ([limit, Refusing(refusal)], [Refusing(refusal), limit]):
+        objection = Plugins.of(*policies).review(REQUEST)
+        assert (objection.policy, objection.limit_minor) == ("Refusing", 0)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        AtMost(20_00, ""),
+        AtMost(20_00, None),
+        AtMost(20.0, "No more."),
+        AtMost("2000", "No more."),
+        AtMost(None, "No more."),
+        AtMost(True, "No more."),
+        (20_00, "No more."),
+        20_00,
+        {"amount_minor": 20_00},
+    ],
+    ids=repr,
+)
+def test_limit_that_makes_no_sense_refuses(nonsense):
+    objection = Plugins.of(Refuses(nonsense)).review(REQUEST)
+    assert objection == Objection("Refuses", "Plugin Refuses refuses it and gives no reason.")
+
+
+def test_review_that_would_end_the_process_refuses():
+    class Exits:
+        @hookimpl
+        def payment_actions_review(self):
+            raise SystemExit(1)
+
+    assert "failed" in Plugins.of(Exits()).review(REQUEST).why
+
+
+def test_words_of_a_policy_can_be_kept_by_every_database():
+    assert Plugins.of(Refuses("cut \ud83d off\0")).review(REQUEST).why == "cut \ufffd off\ufffd"
+
+
 @pytest.mark.parametrize("why", ["", "  ", True, 0, []])
 def test_review_without_a_reason_refuses_all_the_same(why):
-    plugin, told = Plugins.of(Refuses(why)).review(REQUEST)
-    assert (plugin, told) == ("Refuses", "Plugin Refuses refuses it and gives no reason.")
+    assert Plugins.of(Refuses(why)).review(REQUEST) == Objection(
+        "Refuses", "Plugin Refuses refuses it and gives no reason."
+    )
 
 
 def test_policy_of_a_plugin_with_broken_adapters_does_not_lapse():
@@ -257,7 +340,7 @@ def test_policy_of_a_plugin_with_broken_adapters_does_not_lapse():
     plugins = Plugins.of(HalfBroken("no"))
     assert "no key" in plugins.found[0].error
     assert plugins.reviewing
-    assert plugins.review(REQUEST) == ("HalfBroken", "no")
+    assert plugins.review(REQUEST) == Objection("HalfBroken", "no")
 
 
 # -- Observation ------------------------------------------------------------------------------------------------------
@@ -273,11 +356,12 @@ def test_events_are_told_in_order_in_a_thread_of_their_own():
     assert plugins.events_dropped == 0
 
 
-def test_observer_that_raises_is_logged_and_the_others_are_told():
+@pytest.mark.parametrize("error", [RuntimeError("no network"), SystemExit(1)], ids=repr)
+def test_observer_that_raises_is_logged_and_the_others_are_told(error):
     class Raises:
         @hookimpl
         def payment_actions_event(self, event):
-            raise RuntimeError("no network")
+            raise error
 
     observer = Observes()
     with capture_logs() as logs:

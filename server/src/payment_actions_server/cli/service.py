@@ -41,7 +41,7 @@ def check(
         bool, typer.Option("--online", help="Ask the shops and gateways as well; --timeout bounds each.")
     ] = False,
 ) -> None:
-    """Say what is wrong with a configuration and with the plugins it needs, without serving."""
+    """Say what is wrong with a configuration and with the installed plugins, without serving."""
     from payment_actions_server import app
     from payment_actions_server.config import read_config
 
@@ -64,7 +64,7 @@ def check(
 
 
 def plugins(context: typer.Context) -> None:
-    """List the plugins that were found, what each brings, and what is wrong with it."""
+    """List the plugins that were found, what each brings, which review or observe, and what is wrong with it."""
     from payment_actions_server.plugins.loader import load_plugins
 
     output = session_of(context).output
@@ -146,6 +146,8 @@ def _plugin(info: Any) -> dict[str, Any]:
         "origin": info.origin,
         "storePlatforms": list(info.store_platforms),
         "gateways": list(info.gateways),
+        "reviews": info.reviews,
+        "observes": info.observes,
         "error": info.error,
     }
 

@@ -181,10 +181,11 @@ def events(shown: Iterable[pb.Event]) -> Table:
 
 def plugins(found: Iterable[PluginInfo]) -> Table:
     """Return a line for each plugin."""
-    table = _table("Name", "Version", "Origin", "Store platforms", "Gateways", "Error")
+    table = _table("Name", "Version", "Origin", "Store platforms", "Gateways", "Hooks", "Error")
     for plugin in found:
         platforms, gateways = ", ".join(plugin.store_platforms), ", ".join(plugin.gateways)
-        cells = (plugin.name, plugin.version, plugin.origin, platforms, gateways, plugin.error)
+        hooks = ", ".join(role for role in plugin.roles if role in ("reviews", "observes"))
+        cells = (plugin.name, plugin.version, plugin.origin, platforms, gateways, hooks, plugin.error)
         table.add_row(*_cells(cells))
     return table
 

@@ -46,6 +46,7 @@ class Offer(NamedTuple):
     effect: str  #: What it will do, for people.
     limit_minor: int | None = None  #: The most that may be asked for, where a policy allows less than the whole.
     limit_reason: str = ""  #: Why no more than `limit_minor`, in the policy's words.
+    limit_policy: str = ""  #: The plugin whose review set the limit.
 
 
 class Refusal(NamedTuple):
@@ -55,10 +56,19 @@ class Refusal(NamedTuple):
     reason: ErrorReason
     message: str
     policy: str = ""  #: The plugin whose review refused it, if one did.
+    amount_max: str = ""  #: The most that the policy lets a call ask for, where it lets less than was asked for.
 
 
-Review = Callable[[Offer], tuple[str, str] | None]
-"""A policy's word on an offer: None, or (plugin name, why not)."""
+class Objection(NamedTuple):
+    """A policy's objection to moving an amount."""
+
+    policy: str  #: The plugin.
+    why: str  #: In a sentence for staff.
+    limit_minor: int = 0  #: The most that the policy lets move; less than the amount. 0: it refuses the action.
+
+
+Review = Callable[[Offer], Objection | None]
+"""Asks the policies about moving an offer's amount; None: no policy objects."""
 
 
 class Decision(NamedTuple):
@@ -76,11 +86,14 @@ class Decision(NamedTuple):
         for offer in self.offers:
             if offer.action is action:
                 return offer
-        refusal = next(refusal for refusal in self.refusals if refusal.action is action)
+        raise self.error(next(refusal for refusal in self.refusals if refusal.action is action))
+
+    def error(self, refusal: Refusal) -> PaymentActionsError:
+        """Return a refusal as the caller's error, with the actions that may be called instead."""
         available = ",".join(offer.action for offer in self.offers)
-        error = _ERRORS[refusal.reason]
-        metadata = {"action": action.value, "available_actions": available}
-        raise error(refusal.message, **metadata, **({"policy": refusal.policy} if refusal.policy else {}))
+        metadata = {"action": refusal.action.value, "available_actions": available}
+        more = {"policy": refusal.policy, "amount_max": refusal.amount_max}
+        return _ERRORS[refusal.reason](refusal.message, **metadata, **{key: told for key, told in more.items() if told})
 
 
 _ERRORS: dict[ErrorReason, type[PaymentActionsError]] = {
@@ -113,11 +126,32 @@ def decide(payment: Payment, operation: Operation | None, terms: Terms, review: 
 
 
 def decide_one(
-    payment: Payment, operation: Operation | None, terms: Terms, action: Action, review: Review | None = None
-) -> Offer | None:
-    """Return the offer of one action, as `decide` has it; None when it is refused."""
-    answer = _reviewed(_judge(payment, operation, terms, action), review)
-    return answer if isinstance(answer, Offer) else None
+    payment: Payment,
+    operation: Operation | None,
+    terms: Terms,
+    action: Action,
+    review: Review | None = None,
+    *,
+    amount_minor: int | None = None,
+    currency_code: str | None = None,
+) -> Offer | Refusal:
+    """Return the decision about a call of one action: what `decide` shows, held against the amount of the call.
+
+    A part is accepted if it is within the limit that is shown, and the policies do not object to the part itself.
+
+    :param amount_minor: of the call; None means the whole.
+    :return: an offer of exactly that amount, or why it is refused.
+    :raises CurrencyMismatch, AmountOutOfRange, PartialAmountNotSupported: see `resolve_amount`.
+    """
+    judged = _judge(payment, operation, terms, action)
+    if isinstance(judged, Refusal):
+        return judged
+    amount = resolve_amount(judged, amount_minor, currency_code)
+    shown = _reviewed(judged, review)
+    if amount == judged.amount_minor or (isinstance(shown, Offer) and amount > _limit(shown)):
+        return _within_limit(shown)
+    part = judged._replace(amount_minor=amount, effect=_effect(payment, action, amount))
+    return _within_limit(_reviewed(part, review))
 
 
 def _reviewed(answer: Offer | Refusal, review: Review | None) -> Offer | Refusal:
@@ -126,8 +160,25 @@ def _reviewed(answer: Offer | Refusal, review: Review | None) -> Offer | Refusal
     objection = review(answer)
     if objection is None:
         return answer
-    policy, why = objection
-    return Refusal(answer.action, ErrorReason.ACTION_NOT_AVAILABLE, why, policy)
+    if answer.partial and 0 < objection.limit_minor < answer.amount_minor:
+        limit, why, policy = objection.limit_minor, objection.why, objection.policy
+        return answer._replace(limit_minor=limit, limit_reason=why, limit_policy=policy)
+    return Refusal(answer.action, ErrorReason.ACTION_NOT_AVAILABLE, objection.why, objection.policy)
+
+
+def _limit(offer: Offer) -> int:
+    return offer.amount_minor if offer.limit_minor is None else offer.limit_minor
+
+
+def _within_limit(answer: Offer | Refusal) -> Offer | Refusal:
+    """Refuse an offer whose amount is above its limit."""
+    if isinstance(answer, Refusal) or answer.limit_minor is None:
+        return answer
+    limit = format_amount(answer.limit_minor, answer.currency_code)
+    words = answer.limit_reason.rstrip()
+    stop = "" if words.endswith((".", "!", "?")) else "."
+    why = f"{words}{stop} No more than {limit} can be asked for now; name an amount up to that."
+    return Refusal(answer.action, ErrorReason.ACTION_NOT_AVAILABLE, why, answer.limit_policy, limit)
 
 
 def _judge(payment: Payment, operation: Operation | None, terms: Terms, action: Action) -> Offer | Refusal:
@@ -182,17 +233,21 @@ def refresh_of(payment: Payment) -> Offer:
 def _offer(payment: Payment, terms: Terms, action: Action) -> Offer:
     if action is Action.CAPTURE:
         amount, partial = capturable_minor(payment), terms.partial_capture
-        effect = f"Collects {format_amount(amount, payment.currency_code)} from the buyer."
     elif action is Action.VOID:
         amount, partial = payment.authorized_minor - payment.captured_minor, False
-        effect = f"Gives up the authorization of {format_amount(amount, payment.currency_code)}; nothing is collected."
-        if payment.order_state in GONE:
-            effect += f" This is the advice: {order_message(payment)}"
     else:
         amount, partial = payment.captured_minor - payment.refunded_minor, terms.partial_refund
-        shown = format_amount(amount, payment.currency_code)
-        effect = f"Returns {shown} to the buyer{_beyond_the_order(payment, amount)}."
-    return Offer(action, amount, payment.currency_code, partial, effect)
+    return Offer(action, amount, payment.currency_code, partial, _effect(payment, action, amount))
+
+
+def _effect(payment: Payment, action: Action, amount_minor: int) -> str:
+    shown = format_amount(amount_minor, payment.currency_code)
+    if action is Action.CAPTURE:
+        return f"Collects {shown} from the buyer."
+    if action is Action.VOID:
+        advice = f" This is the advice: {order_message(payment)}" if payment.order_state in GONE else ""
+        return f"Gives up the authorization of {shown}; nothing is collected.{advice}"
+    return f"Returns {shown} to the buyer{_beyond_the_order(payment, amount_minor)}."
 
 
 def _beyond_the_order(payment: Payment, amount_minor: int) -> str:

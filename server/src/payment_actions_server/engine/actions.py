@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
-from payment_actions_server.domain.decision import Offer, refresh_of, resolve_amount
-from payment_actions_server.domain.errors import ActionNotAvailable, EtagMismatch, OrderChanged, PaymentActionsError
+from payment_actions_server.domain.decision import Offer, refresh_of
+from payment_actions_server.domain.errors import EtagMismatch, OrderChanged, PaymentActionsError
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import ActionRequest, Operation, reference_of
@@ -181,18 +181,7 @@ class Actions:
                 current_etag=payment.etag,
                 order_id=payment.order_id,
             )
-        whole = self._context.offer(payment, in_flight, request.action, request.actor)
-        offer = whole._replace(amount_minor=resolve_amount(whole, request.amount_minor, request.currency_code))
-        if offer.amount_minor != whole.amount_minor:
-            self._review_part(payment, offer, request.actor)
-        return offer
-
-    def _review_part(self, payment: Payment, offer: Offer, actor: str) -> None:
-        """Ask the policies about the amount that is really to move: what was offered, and reviewed, is the whole."""
-        objection = self._context.review(payment, offer, actor)
-        if objection is not None:
-            policy, why = objection
-            raise ActionNotAvailable(why, action=offer.action.value, policy=policy)
+        return self._context.offer(payment, in_flight, request)
 
     def _intent(self, payment: Payment, request: ActionRequest, offer: Offer, operation_id: str) -> Operation:
         now = self._context.clock.now()

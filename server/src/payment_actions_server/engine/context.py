@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from payment_actions_server.domain.decision import Decision, Offer, Refusal, decide, decide_one
+from payment_actions_server.domain.decision import Decision, Objection, Offer, Refusal, Review, decide, decide_one
 from payment_actions_server.domain.errors import PaymentActionsError, StoreNotFound
 from payment_actions_server.domain.event import Event
-from payment_actions_server.domain.operation import Operation
+from payment_actions_server.domain.operation import ActionRequest, Operation
 from payment_actions_server.domain.payment import Payment
 from payment_actions_server.domain.status import Action, CaptureMode
 from payment_actions_server.engine.chance import Random
@@ -29,8 +29,8 @@ class Hooks(Protocol):
         """Tell whether any plugin has a say."""
         ...
 
-    def review(self, request: ReviewRequest) -> tuple[str, str] | None:
-        """Return (plugin, why not) if one refuses the action."""
+    def review(self, request: ReviewRequest) -> Objection | None:
+        """Return a plugin's objection to moving the amount, if one has any."""
         ...
 
     def event(self, event: Event) -> None:
@@ -89,33 +89,39 @@ class Context:
             why = out_of_service.message
             return Decision((), tuple(Refusal(action, out_of_service.reason, why) for action in Action))
 
-        def review(offer: Offer) -> tuple[str, str] | None:
-            return self.review(payment, offer, actor)
+        return decide(payment, operation, self.store(payment.store).terms, self._review_of(payment, actor))
 
-        return decide(payment, operation, self.store(payment.store).terms, review)
+    def offer(self, payment: Payment, operation: Operation | None, request: ActionRequest) -> Offer:
+        """Return what a request would do now, with the amount that it would move.
 
-    def offer(self, payment: Payment, operation: Operation | None, action: Action, actor: str) -> Offer:
-        """Return what an action would do now.
-
-        :raises PaymentActionsError: it is refused; see `Decision.offer`.
+        :raises PaymentActionsError: it is refused; see `decide_one` and `Decision.error`.
         """
-        if payment.store not in self.unavailable_stores:
-            terms = self.store(payment.store).terms
-            offer = decide_one(payment, operation, terms, action, lambda offer: self.review(payment, offer, actor))
-            if offer is not None:
-                return offer
-        return self.decide(payment, operation, actor).offer(action)
+        action, actor = request.action, request.actor
+        if payment.store in self.unavailable_stores:
+            return self.decide(payment, operation, actor).offer(action)
+        answer = decide_one(
+            payment,
+            operation,
+            self.store(payment.store).terms,
+            action,
+            self._review_of(payment, actor),
+            amount_minor=request.amount_minor,
+            currency_code=request.currency_code,
+        )
+        if isinstance(answer, Refusal):
+            raise self.decide(payment, operation, actor).error(answer)
+        return answer
 
     def capture_mode(self, store_id: str) -> CaptureMode | None:
         """Return who captures in a store; None while it is out of service."""
         store = self.stores.get(store_id)
         return store.terms.capture_mode if store else None
 
-    def review(self, payment: Payment, offer: Offer, actor: str) -> tuple[str, str] | None:
-        """Return (plugin, why not) if a policy refuses to move the offer's amount."""
+    def _review_of(self, payment: Payment, actor: str) -> Review | None:
+        """Return what asks the policies about an offer of ``payment``; None where there are none."""
         if not self.hooks.reviewing:
             return None
-        return self.hooks.review(
+        return lambda offer: self.hooks.review(
             ReviewRequest(
                 store=payment.store,
                 order_id=payment.order_id,

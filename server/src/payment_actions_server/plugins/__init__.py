@@ -26,7 +26,7 @@ from payment_actions_server.plugins.gateway import (
     PaymentGateway,
     ResultState,
 )
-from payment_actions_server.plugins.hookspecs import PROJECT_NAME, ReviewRequest, hookimpl
+from payment_actions_server.plugins.hookspecs import PROJECT_NAME, AtMost, ReviewRequest, hookimpl
 from payment_actions_server.plugins.platform import (
     ChecksOnline,
     OrderPage,
@@ -45,6 +45,7 @@ __all__ = [
     "Action",
     "ActionCapability",
     "AdapterError",
+    "AtMost",
     "CaptureMode",
     "ChecksOnline",
     "Event",

@@ -29,6 +29,13 @@ class ReviewRequest(NamedTuple):
     actor: str  #: Who asks; empty while a payment is only being looked at.
 
 
+class AtMost(NamedTuple):
+    """A policy's answer: no more than this may be moved. The same limit for every amount that is asked about."""
+
+    amount_minor: int  #: In minor units of the request's currency. 0: nothing at all.
+    why: str  #: Why no more, in a sentence for staff.
+
+
 # -- Discovery: once, at start --------------------------------------------------------------------------------------
 
 
@@ -62,14 +69,16 @@ def payment_actions_gateways() -> Mapping[str, GatewayFactory]:
 
 
 @hookspec
-def payment_actions_review(request: ReviewRequest) -> str | None:  # noqa: ARG001 - a specification has no body
-    """Refuse an action, or let it be.
+def payment_actions_review(request: ReviewRequest) -> str | AtMost | None:  # noqa: ARG001 - has no body
+    """Refuse an action, bound its amount, or let it be.
 
-    Called for every action that the rules offer, both when a payment is shown and when the action starts, always with
-    the same result for the same request: be quick, do no I/O, keep no state. A review that raises refuses the action,
-    for a broken policy must not open the till.
+    Called for every action that the rules offer: with the whole amount when a payment is shown, and again when the
+    action is called, also with the amount of the call if that is a part. Always give the same answer to the same
+    request: be quick, do no I/O, keep no state. A review that raises, or that returns anything else, refuses the
+    action, for a broken policy must not open the till.
 
-    :return: why not, in a sentence for staff; None to let it be. All plugins are asked; the first refusal is shown.
+    :return: a sentence for staff to refuse the amount of the request; `AtMost` to bound the amount, which the offer
+        then shows; None to let it be. All plugins are asked: the first refusal counts, else the smallest limit.
     """
     return None
 

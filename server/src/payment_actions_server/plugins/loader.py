@@ -14,10 +14,12 @@ from typing import Any, Final, NamedTuple
 import pluggy
 import structlog
 
+from payment_actions_server.domain.decision import Objection
 from payment_actions_server.domain.event import Event
+from payment_actions_server.domain.text import keepable
 from payment_actions_server.plugins import hookspecs
 from payment_actions_server.plugins.gateway import GatewayFactory
-from payment_actions_server.plugins.hookspecs import PROJECT_NAME, ReviewRequest
+from payment_actions_server.plugins.hookspecs import PROJECT_NAME, AtMost, ReviewRequest
 from payment_actions_server.plugins.platform import PlatformFactory
 
 log = structlog.get_logger(__name__)
@@ -25,11 +27,14 @@ log = structlog.get_logger(__name__)
 EVENTS_WAITING_MAX: Final = 10_000
 DROPS_PER_LOG_LINE: Final = 1_000
 CLOSE_SECONDS_MAX: Final = 5.0
+_SAME_NAME: Final = "#"  # Before the number of a plugin whose name another one has too.
 
 PLATFORMS_HOOK: Final = "payment_actions_store_platforms"
 GATEWAYS_HOOK: Final = "payment_actions_gateways"
 REVIEW_HOOK: Final = "payment_actions_review"
 EVENT_HOOK: Final = "payment_actions_event"
+
+ROLES: Final = ("adapters", "reviews", "observes", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,15 @@ class PluginInfo:
     error: str = ""  #: What is wrong with it; empty when all of it is in use.
     store_platforms: tuple[str, ...] = ()  #: Names of its adapters that are in use.
     gateways: tuple[str, ...] = ()
+    reviews: bool = False  #: Whether its policy is asked.
+    observes: bool = False  #: Whether it is told of events.
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Return what it is used for, of `ROLES`; "none" of a plugin that is used for nothing."""
+        adapters = bool(self.store_platforms or self.gateways)
+        used = (adapters, self.reviews, self.observes, not (adapters or self.reviews or self.observes))
+        return tuple(role for role, has_it in zip(ROLES, used, strict=True) if has_it)
 
 
 class _Candidate(NamedTuple):
@@ -73,7 +87,7 @@ def load_plugins(group: str = PROJECT_NAME) -> "Plugins":
 
     Never raises: what is wrong with a plugin stands in its `PluginInfo.error` and in the log.
     """
-    points = sorted(entry_points(group=group), key=lambda point: point.name)
+    points = sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
     return Plugins([_Candidate(_info_of(point), point.load) for point in points])
 
 
@@ -83,9 +97,20 @@ class Plugins:
     def __init__(self, candidates: Iterable[_Candidate]) -> None:
         self._manager = pluggy.PluginManager(PROJECT_NAME)
         self._manager.add_hookspecs(hookspecs)
+        self._names: set[str] = set()
         brought = [self._take(candidate) for candidate in candidates]
         clashes = _clashes(brought)
-        self.found: tuple[PluginInfo, ...] = tuple(_judged(plugin, clashes) for plugin in brought)
+        self._reviews = self._hooks(REVIEW_HOOK)
+        observing = self._hooks(EVENT_HOOK)
+        self._observers = _Observers(observing)
+        self.found: tuple[PluginInfo, ...] = tuple(
+            replace(
+                _judged(plugin, clashes),
+                reviews=plugin.info.name in {hook.plugin for hook in self._reviews},
+                observes=plugin.info.name in {hook.plugin for hook in observing},
+            )
+            for plugin in brought
+        )
         """Every plugin, sound or not."""
         self.store_platforms: Mapping[str, PlatformFactory] = {
             name: plugin.store_platforms[name]
@@ -102,8 +127,6 @@ class Plugins:
         for info in self.found:
             if info.error:
                 log.error("plugin_broken", plugin=info.name, origin=info.origin, error=info.error)
-        self._reviews = self._hooks(REVIEW_HOOK)
-        self._observers = _Observers(self._hooks(EVENT_HOOK))
 
     @classmethod
     def of(cls, *plugins: object) -> "Plugins":
@@ -111,25 +134,37 @@ class Plugins:
         return cls(_Candidate(_info_of_object(plugin), partial(_itself, plugin)) for plugin in plugins)
 
     @property
+    def broken(self) -> tuple[PluginInfo, ...]:
+        """Return the plugins with which something is wrong."""
+        return tuple(info for info in self.found if info.error)
+
+    def named(self, name: str) -> tuple[PluginInfo, ...]:
+        """Return the plugins whose entry point has this name: two distributions may have chosen the same."""
+        return tuple(info for info in self.found if name in (info.name, info.name.partition(_SAME_NAME)[0]))
+
+    @property
     def reviewing(self) -> bool:
         """Tell whether any plugin reviews actions."""
         return bool(self._reviews)
 
-    def review(self, request: ReviewRequest) -> tuple[str, str] | None:
-        """Return the first refusal as (plugin name, why), or None when no plugin objects.
+    def review(self, request: ReviewRequest) -> Objection | None:
+        """Return the first refusal, else the smallest limit below the request's amount, else None.
 
         A review that raises, or gives no reason, refuses: a broken policy must not open the till.
         """
+        limits = []
         for hook in self._reviews:
             try:
-                objections = hook.call(request=request)
-            except Exception:  # A plugin may raise anything.
+                answers = hook.call(request=request)
+            except (Exception, SystemExit):  # A plugin may raise anything.
                 log.exception("plugin_review_failed", plugin=hook.plugin, order_id=request.order_id)
-                return hook.plugin, f"The policy of plugin {hook.plugin} failed, which refuses the action."
-            for why in objections:
-                told = isinstance(why, str) and why.strip()
-                return hook.plugin, why if told else f"Plugin {hook.plugin} refuses it and gives no reason."
-        return None
+                return Objection(hook.plugin, f"The policy of plugin {hook.plugin} failed, which refuses the action.")
+            for objection in [_objection(hook.plugin, answer) for answer in answers]:
+                if objection.limit_minor <= 0:
+                    return objection
+                limits.append(objection)
+        smallest = min(limits, key=lambda objection: objection.limit_minor, default=None)
+        return smallest if smallest is not None and smallest.limit_minor < request.amount_minor else None
 
     def event(self, event: Event) -> None:
         """Hand a durable event to the plugins that observe. Returns at once and never raises."""
@@ -158,9 +193,11 @@ class Plugins:
             return _Brought(replace(info, error=_told(error)))
 
     def _free_name(self, name: str) -> str:
-        if not self._manager.has_plugin(name):
-            return name
-        return next(f"{name}#{n}" for n in range(2, 10_000) if not self._manager.has_plugin(f"{name}#{n}"))
+        """Return a name that no plugin has yet, a broken one neither."""
+        names = (name, *(f"{name}{_SAME_NAME}{n}" for n in range(2, 10_000)))
+        free = next(each for each in names if each not in self._names)
+        self._names.add(free)
+        return free
 
     def _register(self, plugin: object, name: str) -> None:
         hash(plugin)  # pluggy keeps them in sets.
@@ -219,6 +256,16 @@ def _info_of_object(plugin: object) -> PluginInfo:
 
 def _itself(plugin: object) -> object:
     return plugin
+
+
+def _objection(plugin: str, answer: object) -> Objection:
+    """Return what an answer of a review means; an answer that makes no sense is a refusal."""
+    limit_minor, why = 0, answer
+    if isinstance(answer, AtMost) and type(answer.amount_minor) is int:  # True is an int to isinstance.
+        limit_minor, why = answer
+    if not isinstance(why, str) or not why.strip():
+        return Objection(plugin, f"Plugin {plugin} refuses it and gives no reason.")
+    return Objection(plugin, keepable(why), max(limit_minor, 0))
 
 
 def _wanted(caller: pluggy.HookCaller) -> bool:
@@ -322,7 +369,7 @@ class _Observers:
             for hook in self._hooks:
                 try:
                     hook.call(event=event)
-                except Exception:  # It may raise anything; the next plugin is told all the same.
+                except (Exception, SystemExit):  # It may raise anything; the next plugin is told all the same.
                     log.exception("plugin_event_failed", plugin=hook.plugin, number=event.number)
 
     def _next(self) -> Event | None:

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from payment_actions_server.domain.event import Event, EventType
+from payment_actions_server.plugins.loader import ROLES, PluginInfo
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -55,6 +56,12 @@ class Metrics:
         self._events = Counter(
             "payment_actions_events", "Events that became durable.", ["store", "type"], registry=self.registry
         )
+        self._plugins = Gauge(
+            "payment_actions_plugins",
+            "Plugins that were found, by state and role; one with several roles counts in each.",
+            ["state", "role"],
+            registry=self.registry,
+        )
         self._gauges = {
             key: Gauge(f"payment_actions_{key}", says, registry=self.registry) for key, says in GAUGES.items()
         }
@@ -88,6 +95,16 @@ class Metrics:
         if event.type in ENDED:
             action, state = event.details.get("action", ""), event.details.get("operation_state", "")
             self._operations.labels(event.store, action, state).inc()
+
+    def plugins(self, found: Collection[PluginInfo]) -> None:
+        """Show which plugins there are. A combination without any is shown as 0, so that an alarm can rely on it."""
+        for state, members in (
+            ("in_use", [plugin for plugin in found if not plugin.error]),
+            ("broken", [plugin for plugin in found if plugin.error]),
+        ):
+            for role in ROLES:
+                count = sum(role in plugin.roles for plugin in members)
+                self._plugins.labels(state, role).set(count)
 
     def dropped_events(self, count: Callable[[], int]) -> None:
         """Show, whenever somebody looks, how many events the plugins were too slow for."""

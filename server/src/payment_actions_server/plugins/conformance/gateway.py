@@ -24,8 +24,10 @@ from payment_actions_server.plugins.gateway import (
     GatewayResult,
     Notification,
     NotificationKind,
+    PaymentGateway,
     ResultState,
 )
+from payment_actions_server.plugins.shape import shape_problems
 
 MOVING: Final = (Action.CAPTURE, Action.VOID, Action.REFUND)
 each_action = pytest.mark.parametrize("action", MOVING)
@@ -76,6 +78,10 @@ class GatewayConformance:
         assert not capabilities.void.partial, "a void always gives up all that is left"
         await _pay(harness, Action.CAPTURE)
         assert harness.gateway.capabilities == capabilities
+
+    async def test_every_method_can_be_called_and_awaited(self, harness: GatewayHarness) -> None:
+        """A store whose adapter has another shape is out of service: it would show only when money moves."""
+        assert shape_problems(harness.gateway, PaymentGateway) == []
 
     async def test_secrets_never_show(self, harness: GatewayHarness) -> None:
         """What is logged or compared of an adapter tells nothing of its secrets."""

@@ -10,7 +10,15 @@ from payment_actions_server.domain.status import PaymentStatus
 from payment_actions_server.plugins.conformance.answers import as_it_is
 from payment_actions_server.plugins.conformance.harness import WHOLE_AMOUNTS, PlatformHarness
 from payment_actions_server.plugins.errors import AdapterError, OrderMissing, Unavailable
-from payment_actions_server.plugins.platform import OrderPage, PlatformKind, PlatformOrder, StatusApplied, StatusUpdate
+from payment_actions_server.plugins.platform import (
+    OrderPage,
+    PlatformKind,
+    PlatformOrder,
+    StatusApplied,
+    StatusUpdate,
+    StorePlatform,
+)
+from payment_actions_server.plugins.shape import shape_problems
 
 UNKNOWN_ORDER_IDS: Final = ("999999999", "no-such-order", "../../admin", "1 OR 1=1", "ä/?&#%00")
 PAGES_MAX: Final = 1_000
@@ -50,6 +58,10 @@ class PlatformConformance:
         assert isinstance(kind, PlatformKind)
         await harness.order(_S.AUTHORIZED, _usual_total(harness), harness.currency_codes[0])
         assert harness.platform.kind is kind
+
+    async def test_every_method_can_be_called_and_awaited(self, harness: PlatformHarness) -> None:
+        """A store whose adapter has another shape is out of service: it would show only when money moves."""
+        assert shape_problems(harness.platform, StorePlatform) == []
 
     async def test_secrets_never_show(self, harness: PlatformHarness) -> None:
         """What is logged of an adapter tells nothing of its secrets."""

@@ -152,10 +152,10 @@ class LegacyApi:
 
     async def _page(self, number: int) -> Sequence[Row]:
         """Return a page of the orders, newest change first."""
-        try:
-            rows = await self._rows("order", _cut(number))
-        except ShopFailed:
-            raise _Uncut(None) from None  # Perhaps an X-Cart that cannot sort by several columns.
+        reply = await self._call("get", "order", _cut(number))
+        if reply.status == HTTPStatus.BAD_REQUEST:
+            raise _Uncut(None)  # Perhaps an X-Cart that cannot sort by several columns.
+        rows = _rows_of(reply)
         keys = [key_of(row) for row in rows]
         if len(rows) > ROWS:
             raise _Uncut(rows)
@@ -164,10 +164,7 @@ class LegacyApi:
         return rows
 
     async def _rows(self, entity: str, fields: Mapping[str, str]) -> Sequence[Row]:
-        reply = await self._call("get", entity, fields)
-        if not isinstance(_usable(reply), list):
-            raise _unexpected(reply)
-        return answers.rows(reply.data)
+        return _rows_of(await self._call("get", entity, fields))
 
     async def _listed(self, row: Row) -> StoredOrder:
         return await self.order(answers.required(row, "order_id", "orderId", "id"))
@@ -269,6 +266,12 @@ def _usable(reply: Reply) -> Any:
     if reply.status != HTTPStatus.OK or reply.data is NO_JSON:
         raise _unexpected(reply)
     return reply.data
+
+
+def _rows_of(reply: Reply) -> Sequence[Row]:
+    if not isinstance(_usable(reply), list):
+        raise _unexpected(reply)
+    return answers.rows(reply.data)
 
 
 def _rest_error(reply: Reply) -> str:

@@ -14,6 +14,7 @@ import structlog
 
 from payment_actions_server import __version__, log
 from payment_actions_server.config import Config, ConfigError, Problem, read_config
+from payment_actions_server.domain.concealment import Concealer
 from payment_actions_server.domain.decision import Objection
 from payment_actions_server.domain.event import Event
 from payment_actions_server.engine import Clock, Engine, EnginePolicy, Store, SystemClock
@@ -33,7 +34,7 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 logger = structlog.get_logger()
 
 
-def _storage(config: Config) -> Storage:
+def storage_of(config: Config) -> Storage:
     """Return the database's storage, not yet started.
 
     :raises ConfigError: no such kind of database.
@@ -41,9 +42,7 @@ def _storage(config: Config) -> Storage:
     try:
         return open_storage(config.server.database)
     except ValueError as error:
-        problem = str(error)  # It shows the address, and there may be a password in that.
-        for secret in config.secrets:
-            problem = problem.replace(secret, log.CONCEALED)
+        problem = Concealer(config.secrets)(str(error))  # It shows the address, and there may be a password in that.
         remedy = "Correct server.database"
         raise ConfigError([Problem(config.file, "server.database", problem, remedy)]) from None
 
@@ -52,11 +51,17 @@ def _storage(config: Config) -> Storage:
 
 
 def check(path: str | os.PathLike[str]) -> list[Problem]:
-    """Return everything that is wrong with a configuration and with the installed plugins, without serving.
+    """Return everything that is wrong with a configuration file and with the installed plugins; see `check_config`."""
+    config, problems = read_config(path)
+    return problems + check_config(config)
+
+
+def check_config(config: Config) -> list[Problem]:
+    """Return everything that is wrong with a configuration that was read, and with the installed plugins.
 
     Opens the adapters (which does no I/O), not the database.
     """
-    config, problems = read_config(path)
+    problems = []
     plugins = load_plugins()
     try:
         opened = try_stores(config, plugins)
@@ -65,7 +70,7 @@ def check(path: str | os.PathLike[str]) -> list[Problem]:
         plugins.close()
     problems += [_broken_plugin(config, plugin) for plugin in plugins.broken]
     try:
-        _storage(config)
+        storage_of(config)
     except ConfigError as error:
         problems += error.problems
     problems += opened.problems
@@ -78,7 +83,7 @@ def check(path: str | os.PathLike[str]) -> list[Problem]:
 
 def _broken_plugin(config: Config, plugin: PluginInfo) -> Problem:
     """Return a broken plugin as a problem, whether or not a store needs it: its policy may not be asked."""
-    problem = f"the plugin {plugin.name} ({plugin.origin}) is broken: {plugin.error}"
+    problem = Concealer(config.secrets)(f"the plugin {plugin.name} ({plugin.origin}) is broken: {plugin.error}")
     remedy = "Mend or uninstall it. Stores that rely on it name it in required_plugins"
     return Problem(config.file, "", problem, remedy)
 
@@ -118,15 +123,18 @@ async def _close_adapters(stores: Mapping[str, Store]) -> None:
 
 
 class _Hooks:
-    """The plugins' hooks, with every event counted on its way."""
+    """The plugins' hooks, with every event counted on its way, and no secret in what a policy says."""
 
-    def __init__(self, plugins: Plugins, metrics: Metrics) -> None:
+    def __init__(self, plugins: Plugins, metrics: Metrics, conceal: Concealer) -> None:
         self._plugins = plugins
         self._metrics = metrics
+        self._conceal = conceal
         self.reviewing = plugins.reviewing
 
     def review(self, request: ReviewRequest) -> Objection | None:
-        return self._plugins.review(request)
+        objection = self._plugins.review(request)
+        # A plugin may quote a setting of its own.
+        return None if objection is None else objection._replace(why=self._conceal(objection.why))
 
     def event(self, event: Event) -> None:
         self._metrics.event(event)
@@ -190,7 +198,7 @@ class Service:
         self._resources.push_async_callback(_close_adapters, stores)
         for store_id, error in unavailable.items():
             logger.error("store out of service", store=store_id, error=error.message)
-        storage = _storage(self._config)
+        storage = storage_of(self._config)
         self._resources.push_async_callback(storage.aclose)
         await storage.start()
         metrics = Metrics(self._config.stores)
@@ -202,7 +210,7 @@ class Service:
             clock=self._clock,
             random=random.Random(),  # noqa: S311 - ids are to be unique, not secret; the seed is the system's randomness
             policy=self._policy,
-            hooks=_Hooks(plugins, metrics),
+            hooks=_Hooks(plugins, metrics, Concealer(self._config.secrets)),
             unavailable_stores=unavailable,
         )
         self._resources.push_async_callback(engine.stop, server.grace_seconds)

@@ -9,24 +9,20 @@ import asyncio
 import atexit
 import json as stdlib_json
 import logging
-import re
 import sys
 import threading
 from collections.abc import Iterable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final, Literal, TextIO, TypeAlias, get_args
-from urllib.parse import quote
 
 import structlog
 from msgspec import json
 from structlog.typing import Processor
 
+from payment_actions_server.domain.concealment import Concealer
+
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
-CONCEALED: Final = "[secret]"
-
-# Shorter ones would strike out half of every line; they protect nothing anyway.
-_SECRET_LENGTH_MIN: Final = 6
 
 # They tell at "info" what is our "debug"; httpx does so with whole addresses.
 _TALKATIVE: Final = ("alembic", "asyncio", "grpc", "httpcore", "httpx", "sqlalchemy", "uvicorn")
@@ -146,23 +142,19 @@ def _configure_standard_library(target: TextIO, number: int, processors: list[Pr
 
 
 def _concealer(secrets: Iterable[str]) -> Processor:
-    """Return a processor that strikes out the secrets wherever they are in a line, also as an address has them."""
-    parts = {part for secret in secrets for line in secret.splitlines() for part in (line, quote(line, safe=""))}
-    long_enough = sorted((part for part in parts if len(part) >= _SECRET_LENGTH_MIN), key=len, reverse=True)
-    if not long_enough:
-        return lambda _logger, _method, line: line
-    pattern = re.compile("|".join(map(re.escape, long_enough)))
+    """Return a processor that strikes out the secrets wherever they are in a line."""
+    concealer = Concealer(secrets)
 
     def clean(value: Any) -> Any:
         if isinstance(value, str):
-            return pattern.sub(CONCEALED, value)
+            return concealer(value)
         if isinstance(value, dict):
             return {clean(key): clean(item) for key, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [clean(item) for item in value]
         if value is None or isinstance(value, bool | int | float):
             return value
-        return pattern.sub(CONCEALED, str(value))
+        return concealer(str(value))
 
     def conceal(_logger: Any, _method: str, line: _Line) -> _Line:
         # One line for every call, of nothing but what its caller sent, unless it was refused: not worth the search.

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from payment_actions_server.config import Problem
+from payment_actions_server.domain.concealment import Concealer
 from payment_actions_server.engine import Store
-from payment_actions_server.log import CONCEALED
 from payment_actions_server.plugins import AdapterError, SettingsError
 
 SIDES_AT_ONCE: Final = 16
@@ -27,7 +27,7 @@ class OnlineChecks:
 
     def __init__(self, file: str, secrets: Sequence[str], seconds_max: float) -> None:
         self._file = file
-        self._secrets = secrets
+        self._conceal = Concealer(secrets)
         self._seconds_max = seconds_max
 
     async def run(self, stores: Mapping[str, Store]) -> list[Problem]:
@@ -73,7 +73,4 @@ class OnlineChecks:
         return Problem(self._file, key, problem, remedy)
 
     def _concealed(self, problem: Problem) -> Problem:
-        texts = problem._asdict()
-        for secret in self._secrets:
-            texts = {name: text.replace(secret, CONCEALED) for name, text in texts.items()}
-        return Problem(**texts)
+        return Problem(*map(self._conceal, problem))

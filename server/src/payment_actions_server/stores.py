@@ -6,6 +6,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 import structlog
 
 from payment_actions_server.config import Config, ConfigError, Problem, StoreConfig, closest
+from payment_actions_server.domain.concealment import Concealer
 from payment_actions_server.domain.decision import Terms
 from payment_actions_server.domain.errors import GatewayUnavailable, PaymentActionsError, PlatformUnavailable
 from payment_actions_server.engine import Store
@@ -17,6 +18,7 @@ from payment_actions_server.plugins import (
     StorePlatform,
 )
 from payment_actions_server.plugins.answers import Unsound, sound
+from payment_actions_server.plugins.guarded import GuardedGateway, GuardedPlatform
 from payment_actions_server.plugins.loader import Plugins
 from payment_actions_server.plugins.shape import shape_problems, why_no_adapter
 
@@ -51,11 +53,13 @@ def open_stores(config: Config, plugins: Plugins) -> tuple[dict[str, Store], dic
 
 def try_stores(config: Config, plugins: Plugins) -> Opened:
     """Return what became of every store, mistakes in the configuration included."""
-    opened = Opened({}, {}, {}, [])
+    opened, conceal = Opened({}, {}, {}, []), Concealer(config.secrets)
     for store_id, store_config in config.stores.items():
-        _StoreOpener(config.file, store_id, store_config, plugins, opened).open()
+        _StoreOpener(config.file, store_id, store_config, plugins, opened, conceal).open()
     opened.problems.extend(_account_conflicts(config, opened))
     opened.problems.extend(_short_leases(config, opened))
+    # An adapter may have quoted one in any of them.
+    opened.problems[:] = [Problem(*map(conceal, problem)) for problem in opened.problems]
     return opened
 
 
@@ -87,7 +91,10 @@ class _Fault(NamedTuple):
 class _StoreOpener:
     """Opens one store's adapters, and sorts what goes wrong into mistakes and broken plugins."""
 
-    def __init__(self, file: str, store_id: str, config: StoreConfig, plugins: Plugins, opened: Opened) -> None:
+    def __init__(
+        self, file: str, store_id: str, config: StoreConfig, plugins: Plugins, opened: Opened, conceal: Concealer
+    ) -> None:
+        self._conceal = conceal
         self._file = file
         self._store_id = store_id
         self._config = config
@@ -106,7 +113,10 @@ class _StoreOpener:
         if self._faults:
             return
         self._opened.capabilities[self._store_id] = gateway.declared
-        self._opened.stores[self._store_id] = self._store(platform.adapter, gateway.adapter, gateway.declared)
+        self._opened.stores[self._store_id] = self._store(
+            GuardedPlatform(platform.adapter, platform.declared, self._conceal),
+            GuardedGateway(gateway.adapter, gateway.declared, self._conceal),
+        )
 
     def _adapter(self, side: _Side[T], found: Mapping[str, Any]) -> _Adapter[T] | None:
         """Return one side's adapter, opened; None when a problem was recorded instead."""
@@ -157,8 +167,8 @@ class _StoreOpener:
         reasons = "; ".join(f"{plugin.name} ({plugin.origin}): {plugin.error}" for plugin in broken)
         raise _Unavailable(f"it was not found, and not every plugin could be loaded: {reasons}")
 
-    def _store(self, platform: StorePlatform, gateway: PaymentGateway, capabilities: GatewayCapabilities) -> Store:
-        config = self._config
+    def _store(self, platform: StorePlatform, gateway: PaymentGateway) -> Store:
+        config, capabilities = self._config, gateway.capabilities
         return Store(
             store_id=self._store_id,
             platform=platform,
@@ -211,7 +221,7 @@ class _StoreOpener:
 
     def _out_of_service(self, why: str, error: type[PaymentActionsError], **metadata: str) -> None:
         """Put the store out of service, for this reason too: an operator is told all of them at once."""
-        self._faults.append(_Fault(why.rstrip("."), error, metadata))
+        self._faults.append(_Fault(self._conceal(why.rstrip(".")), error, metadata))
         told = "; ".join(fault.why for fault in self._faults)
         first = self._faults[0]
         self._opened.unavailable[self._store_id] = first.error(

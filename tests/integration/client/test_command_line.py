@@ -71,6 +71,21 @@ def test_a_status_that_is_just_being_written_to_the_shop_is_not_told_as_a_failur
     assert not re.search("tried|try|again", shown.split("Store")[1])
 
 
+def test_answer_of_an_action_says_what_staff_must_know_of_the_shops_page(run, service, make):
+    """The shop holds the status a moment after the money moved; until then its page is not known."""
+    writing = pb.StoreUpdate(state=pb.STORE_UPDATE_STATE_PENDING, platform_status="Authorized", attempts=1)
+    warning = "X-Cart's own Refund button still returns the full amount; do not use it."
+    written = pb.StoreUpdate(state=pb.STORE_UPDATE_STATE_IN_SYNC, platform_status="Partially paid", notice=warning)
+    captured = make.payment(status=pb.PAYMENT_STATUS_CAPTURED, store_update=writing)
+    service.script("CapturePayment", lambda _: pb.CapturePaymentResponse(operation=make.operation(), payment=captured))
+    payments = (make.payment(), captured, make.payment(status=pb.PAYMENT_STATUS_CAPTURED, store_update=written))
+    service.script("GetPayment", *(pb.GetPaymentResponse(payment=each) for each in payments))
+    result = run("capture", *ORDER, "--yes")
+    assert result.exit_code == 0
+    told = " ".join(re.sub("[│╭╮╰╯─]", " ", result.stdout).split())
+    assert "still returns the full amount" in told
+
+
 def test_a_shop_that_keeps_changing_the_status_back_is_told_with_what_it_did_and_how_to_begin_anew(run, service, make):
     why = "X-Cart changed the status back 3 times"
     disputed = pb.StoreUpdate(

@@ -1,27 +1,15 @@
 """A policy that a store relies on, broken or gone: `check`, `plugins`, the metrics and the service say so."""
 
 import json
-import os
-import subprocess
-import textwrap
-from contextlib import contextmanager
-from pathlib import Path
 
 import grpc
 import httpx
 import pytest
+from support.installation import CALL_SECONDS_MAX, Installation
 
 from payment_actions.v1 import payment_actions_pb2 as pb
 from payment_actions.v1.payment_actions_pb2_grpc import PaymentActionsStub
-from payment_actions_server.demo.processes import installed
 
-CALL_SECONDS_MAX = 60
-CONFIG = """\
-[server]
-grpc = "127.0.0.1:0"
-http = "127.0.0.1:0"
-database = "sqlite:///{folder}/service.db"
-"""
 STORE = """
 [stores.{name}]
 payment_methods = ["Amazon Pay"]
@@ -64,50 +52,12 @@ WATCHING = """
 @pytest.fixture
 def installation(tmp_path):
     """Return an installation to which plugins can be added, and what runs the program in it."""
-    return Installation(tmp_path)
+    return Installation(tmp_path, KEY="s3cret-key")
 
 
-class Installation:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.config = folder / "service.toml"
-        self.config.write_text(CONFIG.format(folder=folder))
-        self.environment = {**os.environ, "KEY": "s3cret-key", "PYTHONPATH": str(folder), "COLUMNS": "1000"}
-
-    def add_plugin(self, name, source):
-        (self.folder / f"{name}_module.py").write_text(textwrap.dedent(source))
-        info = self.folder / f"{name}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[payment_actions]\n{name} = {name}_module\n")
-
-    def add_store(self, name, *required):
-        setting = f"required_plugins = {json.dumps(required)}" if required else ""
-        self.config.write_text(self.config.read_text() + STORE.format(name=name, required=setting))
-
-    def run(self, *arguments):
-        done = subprocess.run(
-            [installed("payment-actions"), *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=CALL_SECONDS_MAX,
-            check=False,
-        )
-        return done.returncode, done.stderr + done.stdout
-
-    def check(self):
-        return self.run("check", str(self.config))
-
-    @contextmanager
-    def serve(self):
-        command = [installed("payment-actions"), "serve", "--config", str(self.config)]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, env=self.environment) as process:
-            try:
-                lines = map(json.loads, iter(process.stderr.readline, b""))
-                yield next(line for line in lines if line["event"] == "serving")
-            finally:
-                process.kill()
+def add_store(installation, name, *required):
+    setting = f"required_plugins = {json.dumps(required)}" if required else ""
+    installation.configure(STORE.format(name=name, required=setting))
 
 
 def ask(ready, store):
@@ -120,7 +70,7 @@ def ask(ready, store):
 
 def test_a_required_plugin_that_is_installed_and_sound_is_in_order(installation):
     installation.add_plugin("guard", GOOD)
-    installation.add_store("shop", "guard", "xcart")
+    add_store(installation, "shop", "guard", "xcart")
     assert installation.check()[0] == 0
 
 
@@ -138,8 +88,8 @@ def test_a_required_plugin_that_is_missing_or_broken_is_told_by_check_and_puts_o
 ):
     if source:
         installation.add_plugin("guard", source)
-    installation.add_store("guarded", "guard")
-    installation.add_store("other")
+    add_store(installation, "guarded", "guard")
+    add_store(installation, "other")
     code, told = installation.check()
     assert code == 8
     assert "stores.guarded" in told
@@ -155,7 +105,7 @@ def test_a_required_plugin_that_is_missing_or_broken_is_told_by_check_and_puts_o
 @pytest.mark.parametrize("source", [UNIMPORTABLE, HALF_BROKEN], ids=["unimportable", "half broken"])
 def test_check_names_every_broken_plugin_though_no_store_requires_it(installation, source):
     installation.add_plugin("guard", source)
-    installation.add_store("shop")
+    add_store(installation, "shop")
     code, told = installation.check()
     assert code == 8
     assert "the plugin guard (guard in " in told
@@ -164,7 +114,7 @@ def test_check_names_every_broken_plugin_though_no_store_requires_it(installatio
 
 def test_a_plugin_name_that_is_misspelt_is_answered_with_the_nearest(installation):
     installation.add_plugin("guard", GOOD)
-    installation.add_store("shop", "gaurd")
+    add_store(installation, "shop", "gaurd")
     assert "Did you mean guard?" in installation.check()[1]
 
 
@@ -191,7 +141,7 @@ def test_a_metric_counts_plugins_by_state_and_role(installation):
     installation.add_plugin("guard", GOOD)
     installation.add_plugin("watcher", WATCHING)
     installation.add_plugin("broken", UNIMPORTABLE)
-    installation.add_store("shop")
+    add_store(installation, "shop")
     with installation.serve() as ready:
         text = httpx.get(f"http://127.0.0.1:{ready['http_port']}/metrics", timeout=CALL_SECONDS_MAX).text
     assert 'payment_actions_plugins{role="reviews",state="in_use"} 1.0' in text

@@ -22,21 +22,21 @@ function update(state: StoreUpdateState, fields: object = {}): Payment {
 }
 
 test.each([
-  [OrderState.CANCELLED, PaymentStatus.AUTHORIZED, "Closed in the shop"],
-  [OrderState.DELETED, PaymentStatus.AUTHORIZED, "Deleted in the shop"],
-  [OrderState.TOTAL_INVALID, PaymentStatus.AUTHORIZED, "Total is no amount"],
+  [OrderState.CANCELLED, PaymentStatus.AUTHORIZED, "Order closed"],
+  [OrderState.DELETED, PaymentStatus.AUTHORIZED, "Order deleted"],
+  [OrderState.TOTAL_INVALID, PaymentStatus.AUTHORIZED, "No valid total"],
   [OrderState.CANCELLED, PaymentStatus.VOIDED, ""],
   [OrderState.CANCELLED, PaymentStatus.REFUNDED, ""],
   [OrderState.PLACED, PaymentStatus.AUTHORIZED, ""],
   [OrderState.UNSPECIFIED, PaymentStatus.AUTHORIZED, ""],
-  [99 as OrderState, PaymentStatus.AUTHORIZED, "Changed in the shop"],
+  [99 as OrderState, PaymentStatus.AUTHORIZED, "Order changed"],
 ])("an order that is %s while its payment is %s is marked in the list as %j", (orderState, status, mark) => {
   expect(shown(flags(texts, payment("1", { orderState, status })))).toBe(mark);
 });
 
 test("an order's page says what became of it in the shop, in the shop's own words too", () => {
   const cancelled = payment("1", { orderState: OrderState.CANCELLED, orderStateMessage: SAID });
-  expect(shown(facts(texts, cancelled))).toContain(`Order in the shopClosed in the shop${SAID}`);
+  expect(shown(facts(texts, cancelled))).toContain(`Order in the shopOrder closed${SAID}`);
 });
 
 test("a total that is no amount is not shown as nothing, and an amount without a currency is shown", () => {

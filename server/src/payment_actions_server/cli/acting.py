@@ -29,6 +29,8 @@ Response = CapturePaymentResponse | VoidPaymentResponse | RefundPaymentResponse
 
 POLL_SECONDS_FIRST: Final = 0.5
 POLL_SECONDS_MAX: Final = 5.0
+SHOP_SECONDS_MAX: Final = 2.0
+"""How long an answer waits for the shop to hold the status: only then is known what staff must know of its page."""
 
 
 class Wish(NamedTuple):
@@ -178,7 +180,18 @@ class Acting:
                     response.payment.CopyFrom(self._client.get_payment(self._wish.store, self._wish.order_id))
             except PaymentActionsError as error:  # The operation goes on without us; what was last known stands.
                 self._output.say(str(error), style="yellow")
+        self._wait_for_shop(response, min(deadline, time.monotonic() + SHOP_SECONDS_MAX))
         return response
+
+    def _wait_for_shop(self, response: Response, deadline: float) -> None:
+        """Look at the payment until the shop holds its status, a try to write it has failed, or the time is over."""
+        pause = POLL_SECONDS_FIRST / 2
+        while _is_being_written(response.payment) and time.monotonic() + pause < deadline:
+            time.sleep(pause)
+            try:
+                response.payment.CopyFrom(self._client.get_payment(self._wish.store, self._wish.order_id))
+            except PaymentActionsError:  # The action is done and told; the shop's side is shown by the next look.
+                return
 
     def _interrupted(self, request_id: str) -> NoReturn:
         wish = self._wish
@@ -207,6 +220,11 @@ def tell_of(output: Output, operation: pb.Operation) -> None:
             f" sent twice.\nLook at it: payment-actions show {operation.store} {operation.order_id}",
             style="yellow",
         )
+
+
+def _is_being_written(payment: pb.Payment) -> bool:
+    update = payment.store_update
+    return update.state == pb.STORE_UPDATE_STATE_PENDING and not update.last_error
 
 
 def _settles_itself(operation: pb.Operation) -> bool:

@@ -47,8 +47,9 @@ def check(
 
     session = session_of(context)
     output = session.output
-    _log_to_stderr(read_config(config)[0].secrets)
-    problems = app.check(config)
+    found, problems = read_config(config)
+    _log_to_stderr(found.secrets)
+    problems += app.check_config(found)
     if online:
         with output.waiting("Asking the shops and gateways ..."):
             problems += app.check_online(config, session.timeout)
@@ -84,20 +85,16 @@ def plugins(context: typer.Context) -> None:
 
 def migrate(context: typer.Context, config: _ConfigOption = _CONFIG) -> None:
     """Bring the database's schema up to date. `serve` does so too; this is for doing it beforehand."""
+    from payment_actions_server import app
     from payment_actions_server.config import load_config
-    from payment_actions_server.storage import open_storage
 
     output = session_of(context).output
     _log_to_stderr()
 
     with _problems_told(output):
-        url = load_config(config).server.database
-        try:
-            storage = open_storage(url)
-        except ValueError as error:
-            output.say(f"{config}: server.database: {error}", style="red")
-            raise typer.Exit(ExitCode.CONFIGURATION) from None
-        asyncio.run(_start_and_close(storage))
+        found = load_config(config)
+        _log_to_stderr(found.secrets)
+        asyncio.run(_start_and_close(app.storage_of(found)))
     if output.as_json:
         output.document({"migrated": True})
     else:

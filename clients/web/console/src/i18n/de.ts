@@ -74,12 +74,12 @@ export const german: Catalogue = {
   "operation.ALREADY_DONE": "War schon geschehen",
   "operation.underWay": "{action} läuft",
 
-  "orderState.CANCELLED": "Im Shop geschlossen",
-  "orderState.DELETED": "Im Shop gelöscht",
-  "orderState.OTHER_METHOD": "Jetzt andere Zahlungsart",
-  "orderState.OTHER_CURRENCY": "Jetzt andere Währung",
-  "orderState.TOTAL_INVALID": "Summe ist kein Betrag",
-  "orderState.other": "Im Shop geändert",
+  "orderState.CANCELLED": "Bestellung geschlossen",
+  "orderState.DELETED": "Bestellung gelöscht",
+  "orderState.OTHER_METHOD": "Zahlungsart geändert",
+  "orderState.OTHER_CURRENCY": "Währung geändert",
+  "orderState.TOTAL_INVALID": "Summe ungültig",
+  "orderState.other": "Bestellung geändert",
 
   "event.PAYMENT_SEEN": "Zuerst gesehen",
   "event.OPERATION_STARTED": "Aktion begonnen",

@@ -74,12 +74,12 @@ export const english = {
   "operation.ALREADY_DONE": "Had been done before",
   "operation.underWay": "{action} under way",
 
-  "orderState.CANCELLED": "Closed in the shop",
-  "orderState.DELETED": "Deleted in the shop",
-  "orderState.OTHER_METHOD": "Other payment method now",
-  "orderState.OTHER_CURRENCY": "Other currency now",
-  "orderState.TOTAL_INVALID": "Total is no amount",
-  "orderState.other": "Changed in the shop",
+  "orderState.CANCELLED": "Order closed",
+  "orderState.DELETED": "Order deleted",
+  "orderState.OTHER_METHOD": "Method changed",
+  "orderState.OTHER_CURRENCY": "Currency changed",
+  "orderState.TOTAL_INVALID": "No valid total",
+  "orderState.other": "Order changed",
 
   "event.PAYMENT_SEEN": "First seen",
   "event.OPERATION_STARTED": "Action started",

@@ -74,12 +74,12 @@ export const spanish: Catalogue = {
   "operation.ALREADY_DONE": "Ya se había hecho",
   "operation.underWay": "{action}: en curso",
 
-  "orderState.CANCELLED": "Cerrado en la tienda",
-  "orderState.DELETED": "Borrado en la tienda",
-  "orderState.OTHER_METHOD": "Ahora con otro método de pago",
-  "orderState.OTHER_CURRENCY": "Ahora en otra moneda",
-  "orderState.TOTAL_INVALID": "El total no es un importe",
-  "orderState.other": "Modificado en la tienda",
+  "orderState.CANCELLED": "Pedido cerrado",
+  "orderState.DELETED": "Pedido borrado",
+  "orderState.OTHER_METHOD": "Método cambiado",
+  "orderState.OTHER_CURRENCY": "Moneda cambiada",
+  "orderState.TOTAL_INVALID": "Total no válido",
+  "orderState.other": "Pedido modificado",
 
   "event.PAYMENT_SEEN": "Visto por primera vez",
   "event.OPERATION_STARTED": "Acción iniciada",

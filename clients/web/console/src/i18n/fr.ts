@@ -74,12 +74,12 @@ export const french: Catalogue = {
   "operation.ALREADY_DONE": "Déjà fait auparavant",
   "operation.underWay": "{action} : en cours",
 
-  "orderState.CANCELLED": "Clôturée dans la boutique",
-  "orderState.DELETED": "Supprimée dans la boutique",
-  "orderState.OTHER_METHOD": "Autre moyen de paiement désormais",
-  "orderState.OTHER_CURRENCY": "Autre devise désormais",
-  "orderState.TOTAL_INVALID": "Le total n’est pas un montant",
-  "orderState.other": "Modifiée dans la boutique",
+  "orderState.CANCELLED": "Commande clôturée",
+  "orderState.DELETED": "Commande supprimée",
+  "orderState.OTHER_METHOD": "Paiement changé",
+  "orderState.OTHER_CURRENCY": "Devise changée",
+  "orderState.TOTAL_INVALID": "Total non valable",
+  "orderState.other": "Commande modifiée",
 
   "event.PAYMENT_SEEN": "Vu pour la première fois",
   "event.OPERATION_STARTED": "Action commencée",

@@ -74,12 +74,12 @@ export const japanese: Catalogue = {
   "operation.ALREADY_DONE": "すでに実行済み",
   "operation.underWay": "{action}を処理中",
 
-  "orderState.CANCELLED": "ショップで終了",
-  "orderState.DELETED": "ショップで削除",
-  "orderState.OTHER_METHOD": "支払方法が変更",
-  "orderState.OTHER_CURRENCY": "通貨が変更",
-  "orderState.TOTAL_INVALID": "合計が金額でない",
-  "orderState.other": "ショップで変更",
+  "orderState.CANCELLED": "注文終了",
+  "orderState.DELETED": "注文削除",
+  "orderState.OTHER_METHOD": "支払方法変更",
+  "orderState.OTHER_CURRENCY": "通貨変更",
+  "orderState.TOTAL_INVALID": "合計が無効",
+  "orderState.other": "注文変更",
 
   "event.PAYMENT_SEEN": "初回確認",
   "event.OPERATION_STARTED": "操作開始",

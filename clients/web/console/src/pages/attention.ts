@@ -121,7 +121,7 @@ export class AttentionPage extends Page<"attention"> {
         (payment) => this.#reviewCells(payment),
       ),
       this.#section("anomalies", anomalies, { attention: true }, [texts.t("common.what"), ""], (payment) => [
-        html`<td class="break">${payment.anomaly}</td>`,
+        html`<td class="words">${payment.anomaly}</td>`,
         this.#lookCell(payment),
       ]),
       this.#section(
@@ -130,12 +130,12 @@ export class AttentionPage extends Page<"attention"> {
         { attention: true },
         [texts.t("order.storeStatus"), texts.t("common.what"), ""],
         (payment) => [
-          html`<td>${payment.storeUpdate?.platformStatus}</td><td class="break">${payment.storeUpdate?.lastError}</td>`,
+          html`<td>${payment.storeUpdate?.platformStatus}</td><td class="words">${payment.storeUpdate?.lastError}</td>`,
           this.#lookCell(payment, "attention.anew"),
         ],
       ),
       this.#section("totals", totals, { attention: true }, [texts.t("common.what"), ""], (payment) => [
-        html`<td class="break">${payment.orderStateMessage}</td>`,
+        html`<td class="words">${payment.orderStateMessage}</td>`,
         this.#lookCell(payment),
       ]),
       this.#section(
@@ -144,7 +144,7 @@ export class AttentionPage extends Page<"attention"> {
         { updateFailing: true },
         [texts.t("attention.error"), texts.t("attention.tries"), texts.t("attention.next")],
         (payment) => [
-          html`<td class="break">${payment.storeUpdate?.lastError}</td>`,
+          html`<td class="words">${payment.storeUpdate?.lastError}</td>`,
           html`<td class="number">${texts.number(payment.storeUpdate?.attempts ?? 0)}</td>`,
           html`<td class="nowrap" title=${texts.dateTime(payment.storeUpdate?.nextAttemptTime)}>${texts.relative(payment.storeUpdate?.nextAttemptTime)}</td>`,
         ],

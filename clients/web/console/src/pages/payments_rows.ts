@@ -55,7 +55,7 @@ export function gridRow(texts: Texts, payment: Payment, state: RowState): Templa
         aria-label=${texts.t("payments.select", { order: number })}></span>
       <span role="gridcell"><a href=${href} tabindex="-1">${number}</a></span>
       <span role="gridcell" class="middle quiet">${payment.store}</span>
-      <span role="gridcell">${payment.gateway === "" ? badge(texts.t("payments.ofOther"), "") : statusBadge(texts, payment.status)} <span class="flags">${flags(texts, payment)}</span></span>
+      <span role="gridcell" class="standing">${payment.gateway === "" ? badge(texts.t("payments.ofOther"), "") : statusBadge(texts, payment.status)} <span class="flags">${flags(texts, payment)}</span></span>
       <span role="gridcell" class="number">${totalOf(texts, payment)}</span>
       <span role="gridcell" class="number middle">${moved(texts, payment.capturedAmount)}</span>
       <span role="gridcell" class="number wide middle">${moved(texts, payment.refundedAmount)}</span>

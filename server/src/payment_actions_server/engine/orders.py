@@ -225,6 +225,8 @@ def _changed_message(before: Payment, after: Payment) -> str:
     for name, word in _WORDS.items():
         if getattr(after, name) != getattr(before, name):
             parts.append(f"Its {word} was {getattr(before, name)!r} and is {getattr(after, name)!r}.")
+    if after.references != before.references:
+        parts.append("It names further ids of the gateway.")
     return " ".join(["The store changed the order.", *parts])
 
 

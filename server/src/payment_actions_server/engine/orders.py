@@ -103,7 +103,7 @@ class Orders:
         if changed == payment:
             return payment
         work.index_references(names_of(changed.order_id, changed.order_number))
-        return self._ledger.change(
+        payment = self._ledger.change(
             work,
             changed,
             EventType.ORDER_CHANGED,
@@ -112,6 +112,12 @@ class Orders:
             message=_changed_message(payment, changed),
             looked=None if changed.ours else looked,  # With ours, the gateway is still to be looked at.
         )
+        if order is not None and may_hold(store, payment, order):
+            # Shown beside what became of the order. A status that ours may have to overrule waits for the gateway's word.
+            known = work.known_store_update()
+            if known.state is StoreUpdateState.IN_SYNC:
+                work.put_store_update(replace(known, platform_status=order.platform_status))
+        return payment
 
     def follow_status(
         self, work: PaymentWork, store: Store, order: PlatformOrder, before: StoreUpdate, cause: Cause

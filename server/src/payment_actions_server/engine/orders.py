@@ -113,7 +113,7 @@ class Orders:
             looked=None if changed.ours else looked,  # With ours, the gateway is still to be looked at.
         )
         if order is not None and may_hold(store, payment, order):
-            # Shown beside what became of the order. A status that ours may have to overrule waits for the gateway's word.
+            # It is shown beside the order's state. A status that ours may overrule waits for the gateway's word.
             known = work.known_store_update()
             if known.state is StoreUpdateState.IN_SYNC:
                 work.put_store_update(replace(known, platform_status=order.platform_status))

@@ -278,7 +278,7 @@ def test_an_action_that_is_not_offered_is_told_in_the_services_words_and_not_sen
     ("reason", "advised"),
     [
         ("ORDER_CANCELLED", ["payment-actions void eu-shop 4711"]),
-        ("ORDER_CHANGED", ["payment-actions void eu-shop 4711", "payment-actions show eu-shop 4711"]),
+        ("ORDER_CHANGED", ["payment-actions show eu-shop 4711", "payment-actions void eu-shop 4711"]),
         ("ORDER_TOTAL_INVALID", ["payment-actions void eu-shop 4711"]),
         ("ETAG_MISMATCH", ["payment-actions show eu-shop 4711"]),
         ("ACTION_NOT_AVAILABLE", []),

@@ -147,7 +147,7 @@ class Refresh:
                 payment = await self._payment(key)
             payment = await self._follow_gateway(store, payment, cause)
         if found.store_update is not None:
-            await self._follow_status(reading, found.store_update, key, cause)
+            await self._follow_status(store, reading, found.store_update, key, cause)
         events = await self._news(payment, before)
         if all(event.type is EventType.ORDER_CHANGED for event in events):  # Of the payment itself, no news.
             await self._context.storage.change(
@@ -221,7 +221,9 @@ class Refresh:
             payment.key, lambda work: self._orders.follow(work, store, reading.order, cause, payment)
         )
 
-    async def _follow_status(self, reading: Reading, told: StoreUpdate, key: PaymentKey, cause: Cause) -> None:
+    async def _follow_status(
+        self, store: Store, reading: Reading, told: StoreUpdate, key: PaymentKey, cause: Cause
+    ) -> None:
         """Take note of the status that the shop holds, now that the gateway has said what is true."""
         order = reading.order
         if order is None:
@@ -229,7 +231,7 @@ class Refresh:
         if order.platform_status == told.platform_status and told.state is not StoreUpdateState.DISPUTED:
             return
         await self._context.storage.change(
-            key, lambda work: self._orders.follow_status(work, order, told, cause, asked=cause.asked)
+            key, lambda work: self._orders.follow_status(work, store, order, told, cause)
         )
         self._context.wake_store_updates(key.store)
 

@@ -348,3 +348,25 @@ async def test_reading_that_is_recorded_late_lets_no_cancelled_order_be_captured
         with pytest.raises(OrderCancelled):
             await here.capture()
         assert here.asked("capture") == []
+
+
+@in_virtual_time
+async def test_order_that_is_cancelled_during_a_capture_of_a_part_is_not_opened_again_by_its_outcome(tmp_path):
+    async with world(tmp_path, policy=LOOKING, partial=True) as here:
+        here.authorized()
+        await here.view()
+        capture = here.gateway.capture
+
+        async def cancelled_meanwhile(request):
+            here.platform.cancel("1")
+            return await capture(request)
+
+        here.gateway.capture = cancelled_meanwhile
+        await here.capture(amount_minor=5_000, currency_code="USD")
+        await asyncio.sleep(5)
+        assert here.platform.order("1").cancelled
+        with pytest.raises(OrderCancelled):
+            await here.capture()
+        await here.void()
+        await asyncio.sleep(5)
+        assert here.platform.order("1").status is PaymentStatus.CAPTURED, "the shop must show that there is money"

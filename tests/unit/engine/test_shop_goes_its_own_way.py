@@ -80,6 +80,54 @@ async def test_write_that_waits_does_not_open_an_order_that_was_cancelled_meanwh
         assert len(here.asked("capture")) == 1
 
 
+@in_virtual_time
+async def test_order_that_was_set_right_again_is_told_what_it_missed(tmp_path):
+    async with world(tmp_path, partial=True) as here:
+        here.authorized()
+        await here.view()
+        applied = here.platform.apply_status
+
+        async def out_of_order(update):
+            raise ConnectionError("no answer")
+
+        here.platform.apply_status = out_of_order
+        await here.capture(amount_minor=5_000, currency_code="USD")
+        here.platform.cancel("1")
+        await here.refresh()
+        here.platform.apply_status = applied
+        shop_holds(here, PaymentStatus.AUTHORIZED, cancelled=False)
+        await here.refresh()
+        await asyncio.sleep(5)
+        assert written(here) == [PaymentStatus.PARTIALLY_CAPTURED]
+        assert EventType.STORE_STATUS_CHANGED not in await here.told()
+
+
+@in_virtual_time
+async def test_payment_that_is_authorized_after_its_order_was_cancelled_is_not_written(tmp_path):
+    async with world(tmp_path, policy=LOOKING) as here:
+        here.pending()
+        await here.view()
+        here.platform.cancel("1")
+        await here.refresh()
+        here.gateway.authorize("1", TOTAL, "USD")
+        await here.refresh()
+        assert await here.status() is PaymentStatus.AUTHORIZED
+        await asyncio.sleep(65)
+        assert here.platform.calls.count(("apply_status", "1")) == 0
+        with pytest.raises(OrderCancelled):
+            await here.capture()
+
+
+@in_virtual_time
+async def test_order_whose_method_is_not_told_is_refused_in_a_sentence(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.view()
+        here.platform.change("1", method_code="", method_name="")
+        with pytest.raises(OrderChanged, match="is to be paid by another method now"):
+            await here.capture()
+
+
 @pytest.mark.parametrize("end", [Action.REFUND, Action.VOID], ids=["refunded", "voided"])
 @in_virtual_time
 async def test_staff_may_cancel_an_order_of_which_no_money_is_left(tmp_path, end):
@@ -262,3 +310,63 @@ async def test_total_that_changes_while_the_order_is_read_is_not_captured_unseen
         with pytest.raises(OrderChanged):
             await here.capture()
         assert here.asked("capture") == []
+
+
+@in_virtual_time
+async def test_change_that_two_replicas_see_is_one_event(tmp_path):
+    async with world(tmp_path, policy=LOOKING) as here:
+        here.authorized()
+        await here.view()
+        other = here.replica()
+        await other.start()
+        here.platform.change("1", total_minor=9_000)
+        await asyncio.sleep(600)
+        assert (await here.told()).count(EventType.ORDER_CHANGED) == 1
+
+
+@in_virtual_time
+async def test_reading_that_is_recorded_late_lets_no_cancelled_order_be_captured(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.view()
+        read_order, other = here.platform.read_order, here.replica()
+
+        async def slow(order_id):
+            order = await read_order(order_id)
+            await asyncio.sleep(10)
+            return order
+
+        here.platform.change("1", order_number="new")  # So that the late reading is recorded.
+        here.platform.read_order = slow
+        late = asyncio.ensure_future(other.refresh("shop", "1"))
+        await asyncio.sleep(1)
+        here.platform.read_order = read_order
+        here.platform.cancel("1")
+        with pytest.raises(OrderCancelled):
+            await here.capture()
+        await late
+        with pytest.raises(OrderCancelled):
+            await here.capture()
+        assert here.asked("capture") == []
+
+
+@in_virtual_time
+async def test_order_that_is_cancelled_during_a_capture_of_a_part_is_not_opened_again_by_its_outcome(tmp_path):
+    async with world(tmp_path, policy=LOOKING, partial=True) as here:
+        here.authorized()
+        await here.view()
+        capture = here.gateway.capture
+
+        async def cancelled_meanwhile(request):
+            here.platform.cancel("1")
+            return await capture(request)
+
+        here.gateway.capture = cancelled_meanwhile
+        await here.capture(amount_minor=5_000, currency_code="USD")
+        await asyncio.sleep(5)
+        assert here.platform.order("1").cancelled
+        with pytest.raises(OrderCancelled):
+            await here.capture()
+        await here.void()
+        await asyncio.sleep(5)
+        assert here.platform.order("1").status is PaymentStatus.CAPTURED, "the shop must show that there is money"

@@ -111,9 +111,10 @@ class Ledger:
         moved = (changed.captured_minor, changed.refunded_minor) != (known.captured_minor, known.refunded_minor)
         # While an anomaly stands, what the store changed by itself is let be.
         passed = bool(known.anomaly) and not changed.anomaly
+        again = _is_left_to_the_shop(known, known.order_state)  # Its order was set right: what it missed is written.
         if _is_left_to_the_shop(changed, order_state):
             self._withdraw(work, order_state)
-        elif changed.status is not before or moved or passed:
+        elif changed.status is not before or moved or passed or again:
             self.tell_store(work, changed)
         return changed
 

@@ -190,7 +190,7 @@ def order_state(store: Store, payment: Payment, order: PlatformOrder) -> tuple[O
     if order.cancelled:
         return OrderState.CANCELLED, order.platform_status
     if not store.takes(order.method_code, order.method_name):
-        return OrderState.OTHER_METHOD, order.method_name or order.method_code
+        return OrderState.OTHER_METHOD, order.method_name or order.method_code or "another method"
     if order.currency_code not in EXPONENTS or order.total_minor is None:
         return OrderState.TOTAL_INVALID, order.total_text or f"in {order.currency_code or 'no currency'}"
     if order.currency_code != payment.currency_code:

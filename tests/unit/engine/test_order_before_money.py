@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from support.virtual_time import in_virtual_time
@@ -343,6 +344,30 @@ async def test_refund_that_the_shop_shows_is_asked_about_again_and_again_but_not
         looked = len(here.asked("snapshot"))
         await asyncio.sleep(8 * 3_600)
         assert len(here.asked("snapshot")) == looked
+
+
+@in_virtual_time
+async def test_refund_that_the_shop_shows_is_asked_about_however_often_staff_refreshed_before(tmp_path):
+    async with world(tmp_path, policy=EnginePolicy(discovery_seconds=60, refund_looks_max=2)) as here:
+        here.authorized()
+        await here.capture()
+        for _ in range(3):
+            await here.refresh()
+        here.gateway.console(Action.REFUND, "1")
+        here.platform.change("1", refunded_minor=TOTAL)
+        await asyncio.sleep(65)
+        assert await here.status() is PaymentStatus.REFUNDED
+
+
+@in_virtual_time
+async def test_refund_that_the_shop_shows_is_asked_about_although_a_look_is_planned_for_next_month(tmp_path):
+    async with world(tmp_path, policy=EnginePolicy(discovery_seconds=60), partial=True) as here:
+        here.authorized(expire_time=here.clock.now() + timedelta(days=29))
+        await here.capture(amount_minor=1_000, currency_code="USD")
+        here.gateway.console(Action.REFUND, "1", 500)
+        here.platform.change("1", refunded_minor=500)
+        await asyncio.sleep(65)
+        assert (await here.view()).payment.refunded_minor == 500
 
 
 # -- What the lists of changed orders tell ----------------------------------------------------------------------------

@@ -329,14 +329,18 @@ class Ledger:
 
     # -- planning ---------------------------------------------------------------------------------------------------
 
-    def plan_next_look(self, work: PaymentWork, looked: Payment) -> None:
+    def plan_next_look(self, work: PaymentWork, looked: Payment, *, counting: bool) -> None:
         """Space the next scheduled look after one that showed nothing new.
 
         :param looked: the payment before that look.
+        :param counting: whether the looks so far still count although none is planned for long: the shop may show a
+            refund that the gateway does not know, and only so many looks are for that.
         """
         payment = work.known()
         refreshes = payment.refreshes + 1
-        work.reschedule(self.next_look(payment, refreshes, looked), refreshes)
+        due = self.next_look(payment, refreshes, looked)
+        far = self._context.policy.is_far(due, self._context.clock.now())
+        work.reschedule(due, refreshes if counting or not far else 0)
 
     def note_nothing_new(self, work: PaymentWork, cause: Cause) -> None:
         """Note that a notification told nothing that was not known."""

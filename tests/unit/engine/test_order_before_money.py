@@ -423,6 +423,29 @@ async def test_order_that_is_known_as_it_is_listed_is_no_news(tmp_path):
         assert reads(here) == ["1", "1"], "at first sight, and before the capture"
 
 
+@in_virtual_time
+async def test_snapshot_of_an_order_that_moved_to_another_method_meanwhile_is_not_followed(tmp_path):
+    async with world(tmp_path) as here:
+        here.pending()
+        await here.view()
+        here.platform.cancel("1")
+        other, snapshot = here.replica(), here.gateway.snapshot
+
+        async def slow_snapshot(payment):
+            shown = await snapshot(payment)
+            await asyncio.sleep(5)
+            return shown
+
+        here.gateway.snapshot = slow_snapshot
+        looking = asyncio.ensure_future(here.refresh())
+        await asyncio.sleep(1)
+        move_to_another_method(here)
+        await other.refresh(STORE, "1")
+        await looking
+        payment = (await here.view()).payment
+        assert (payment.ours, payment.status, payment.anomaly) == (False, PaymentStatus.VOIDED, "")
+
+
 # -- A total that is no amount ----------------------------------------------------------------------------------------
 
 

@@ -201,6 +201,8 @@ class Ledger:
         :return: CONTRADICTION when nothing was followed; look again unless this was the last look.
         """
         payment = work.known()
+        if not payment.ours:
+            return Verdict.SAME  # The order moved to another method meanwhile: its status is the shop's own word.
         late = payment.version != asked.version
         if work.operation is not None:
             # What is under way is most likely our own operation, which tells of itself.

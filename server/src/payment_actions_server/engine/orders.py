@@ -79,6 +79,8 @@ class Orders:
         try:
             return await self.read(store, payment.order_id)
         except OrderNotFound as error:
+            if "platform_order_id" in error.metadata:  # It is there. Its adapter spells its id in two ways.
+                raise PlatformUnavailable(error.message, **error.metadata) from error
             log.info("order is gone", store=payment.store, order_id=payment.order_id, error=error.message)
             return None
 
@@ -132,6 +134,8 @@ class Orders:
         payment, known = work.known(), work.known_store_update()
         if _writes(known) != _writes(before):
             return
+        if work.operation is not None or payment.under_way is not None:
+            return  # The shop may show its result already. A later look compares again.
         agreed = may_hold(store, payment, order)
         changed = known.platform_status != order.platform_status
         if changed:

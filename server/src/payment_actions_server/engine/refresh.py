@@ -220,16 +220,11 @@ class Refresh:
 
         :raises OrderNotFound, PlatformUnavailable: of a payment that is not ours, only the shop could tell.
         """
+        if not payment.ours:
+            return Reading(await self._orders.read(store, payment.order_id), read=True)
         try:
-            order = await self._orders.read(store, payment.order_id)
-        except OrderNotFound as error:
-            if not payment.ours:
-                raise
-            _log_order_unread(payment, error)
-            return Reading(None, read=True)
+            order = await self._orders.read_known(store, payment)
         except PlatformUnavailable as error:
-            if not payment.ours:
-                raise
             _log_order_unread(payment, error)
             return Reading(None, read=False)
         return Reading(order, read=True)

@@ -108,13 +108,9 @@ class Ledger:
                 message=changed.anomaly,
             )
             work.save_payment(changed, event)
-        moved = (changed.captured_minor, changed.refunded_minor) != (known.captured_minor, known.refunded_minor)
-        # While an anomaly stands, what the store changed by itself is let be.
-        passed = bool(known.anomaly) and not changed.anomaly
-        again = _is_left_to_the_shop(known, known.order_state)  # Its order was set right: what it missed is written.
         if _is_left_to_the_shop(changed, order_state):
             self._withdraw(work, order_state)
-        elif changed.status is not before or moved or passed or again:
+        elif changed.status is not before or _is_to_be_told(known, changed):
             self.tell_store(work, changed)
         return changed
 
@@ -401,6 +397,15 @@ class Ledger:
             return now + backoff.after(0, self._context.random)
         next_check = now + backoff.after(operation.checks, self._context.random)
         return min(next_check, check_by) if check_by is not None else next_check
+
+
+def _is_to_be_told(before: Payment, after: Payment) -> bool:
+    """Tell whether the store is to be told of a change although the payment's status stands."""
+    moved = (after.captured_minor, after.refunded_minor) != (before.captured_minor, before.refunded_minor)
+    # While an anomaly stands, what the store changed by itself is let be.
+    passed = bool(before.anomaly) and not after.anomaly
+    set_right = _is_left_to_the_shop(before, before.order_state)  # The store missed what was not written until now.
+    return moved or passed or set_right
 
 
 def _is_left_to_the_shop(payment: Payment, order_state: OrderState) -> bool:

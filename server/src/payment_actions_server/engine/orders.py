@@ -129,7 +129,7 @@ class Orders:
         The caller has looked at the gateway since the order was read: the payment's status is the right one.
 
         :param before: the store update when the order was read. If the service wrote meanwhile, the reading is too old.
-        :param cause: a look that staff asked for lets a disputed status be written anew.
+        :param cause: a look that staff asked for has our status written anew, disputed or not.
         """
         payment, known = work.known(), work.known_store_update()
         if _writes(known) != _writes(before):
@@ -141,14 +141,14 @@ class Orders:
         if changed:
             known = replace(known, platform_status=order.platform_status)
             work.put_store_update(known)
-        if known.state is StoreUpdateState.DISPUTED:
-            if agreed:
-                work.put_store_update(replace(known, state=StoreUpdateState.IN_SYNC, last_error=""))
-            elif cause.asked:
-                self._ledger.tell_store(work, payment)
-        elif changed and not agreed and known.state is StoreUpdateState.IN_SYNC:
-            # While a write of ours is outstanding, it may be the very change; and it is delivered anyhow.
+        if known.state is StoreUpdateState.DISPUTED and agreed:
+            work.put_store_update(replace(known, state=StoreUpdateState.IN_SYNC, last_error=""))
+        elif known.state is StoreUpdateState.PENDING or agreed:
+            return  # A write of ours that is outstanding may be the very change; and it is delivered anyhow.
+        elif changed and known.state is StoreUpdateState.IN_SYNC:
             self._ledger.answer_store(work, payment, before.platform_status, cause)
+        elif cause.asked:
+            self._ledger.tell_store(work, payment)
 
 
 def as_ordered(store: Store, payment: Payment, order: PlatformOrder | None) -> Payment:

@@ -243,7 +243,8 @@ class Refresh:
         order = reading.order
         if order is None:
             return
-        if order.platform_status == told.platform_status and told.state is not StoreUpdateState.DISPUTED:
+        known = order.platform_status == told.platform_status and told.state is not StoreUpdateState.DISPUTED
+        if known and not cause.asked:
             return
         await self._context.storage.change(
             key, lambda work: self._orders.follow_status(work, store, order, told, cause)

@@ -11,7 +11,7 @@ from rich.console import Console
 from support.chromium import ARGUMENTS, executable
 
 from payment_actions_client import Client
-from payment_actions_server.demo.stage import Stage
+from payment_actions_server.demo.stage import DEMO_SHOPS, Stage
 from payment_actions_server.demo.story import Story
 from payment_actions_server.demo.telling import Teller
 
@@ -76,7 +76,11 @@ PICTURES: dict[str, tuple[Picture, bool]] = {
 
 def main() -> None:
     """Take all of them."""
-    with tempfile.TemporaryDirectory() as folder, Stage(Path(folder)) as stage, Client(stage.target) as client:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Stage(Path(folder), shops=DEMO_SHOPS) as stage,
+        Client(stage.target) as client,
+    ):
         story = Story(stage, client, Teller(Console(quiet=True)))
         story.play()
         with sync_playwright() as playwright:

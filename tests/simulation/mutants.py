@@ -427,13 +427,13 @@ def _() -> Patches:
 def _() -> Patches:
     original = Sight._begin_record
 
-    def begin_record(self: Sight, work: PaymentWork, seen: Payment, order: Any) -> Any:
+    def begin_record(self: Sight, work: PaymentWork, store: Any, seen: Payment, order: Any) -> Any:
         known = work.payment
         if known is not None:
             again = replace(seen, version=known.version, revision=known.revision, last_hash=known.last_hash)
             cause = Cause(actor="service", details={})
             self._ledger.change(work, again, EventType.SNAPSHOT_FOLLOWED, before=known.status, cause=cause)
-        return original(self, work, seen, order)
+        return original(self, work, store, seen, order)
 
     yield patch.object(Sight, "_begin_record", begin_record)
 

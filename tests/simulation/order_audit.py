@@ -17,6 +17,7 @@ from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.domain.transitions import forward
 from payment_actions_server.engine import PaymentView
 from payment_actions_server.plugins import PlatformOrder
+from payment_actions_server.plugins.fakes.platform import CLOSED
 
 if TYPE_CHECKING:
     from simulation.auditor import Intent, Row
@@ -233,11 +234,21 @@ class OrderAuditor:
         order = self._platform.present(payment.order_id)
         if order is None or not payment.ours or payment.status is PaymentStatus.PENDING:
             return ""
+        if self._is_left_to_the_shop(order, payment):
+            return ""
         further = not self._world.setting.obedient and forward(payment.status, order.status)
         own = further and self._world.shop.status_changes[payment.order_id]  # The platform pushes nothing back.
         if order.status is payment.status or own:
             return ""
         return f"{payment}; the shop holds {order.status}, the store update is {payment.store_update_state}"
+
+    def _is_left_to_the_shop(self, order: PlatformOrder, payment: "Row") -> bool:
+        """Tell whether the order's status is let be: it is cancelled or paid otherwise, and no money must be returned."""
+        if payment.status in (PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_REFUNDED):
+            return False
+        if order.method_name != self._world.method:
+            return True
+        return order.cancelled and (payment.status in COLLECTABLE or order.status in CLOSED)
 
     def find_missing_refund(self, payment: "Row") -> str:
         """Return which refund a list shows, the gateway knew from the first, and the record lacks; empty: none."""

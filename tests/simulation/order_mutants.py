@@ -10,14 +10,14 @@ from payment_actions_server.domain import decision
 from payment_actions_server.domain.decision import Refusal
 from payment_actions_server.domain.errors import ErrorReason, OrderCancelled, PlatformUnavailable
 from payment_actions_server.domain.order import GONE
-from payment_actions_server.domain.payment import Payment
+from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.status import Action, OrderState
 from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.engine import discovery, order_guard, orders
 from payment_actions_server.engine.actions import Actions
 from payment_actions_server.engine.discovery import Discovery
 from payment_actions_server.engine.ledger import Ledger
-from payment_actions_server.engine.order_guard import OrderGuard
+from payment_actions_server.engine.order_guard import Confirmed, OrderGuard
 from payment_actions_server.engine.orders import Orders
 from payment_actions_server.engine.refresh import Refresh
 from payment_actions_server.plugins import PlatformOrder
@@ -43,8 +43,8 @@ from simulation.planting import Patches, mutant
 
 @mutant("order not read before a capture", within=100, found_by=(NO_BARRED_CAPTURE, CAPTURED_AS_READ))
 def _() -> Patches:
-    async def confirm(*_: Any) -> None:
-        return None
+    async def confirm(*_: Any) -> Confirmed:
+        return Confirmed(None, None)  # type: ignore[arg-type]
 
     yield patch.object(OrderGuard, "confirm", confirm)
 
@@ -175,14 +175,17 @@ def _() -> Patches:
 
 @mutant("REFUND refused for a cancelled order", within=100, found_by=REFUND_POSSIBLE)
 def _() -> Patches:
-    original = OrderGuard._follow
+    original = OrderGuard.confirm
 
-    async def follow(self: OrderGuard, store: Any, payment: Payment, order: Any, request: Any) -> Payment:
-        if request.action is Action.REFUND and (order is None or order.cancelled):
-            raise OrderCancelled("The order is cancelled.")
-        return await original(self, store, payment, order, request)
+    async def confirm(self: OrderGuard, store: Any, request: Any, *arguments: Any) -> Confirmed:
+        if request.action is Action.REFUND:
+            payment = (await self._context.storage.record(PaymentKey(request.store, request.order_id))).payment
+            order = await self._orders.read_known(store, payment)
+            if order is None or order.cancelled:
+                raise OrderCancelled("The order is cancelled.")
+        return await original(self, store, request, *arguments)
 
-    yield patch.object(OrderGuard, "_follow", follow)
+    yield patch.object(OrderGuard, "confirm", confirm)
 
 
 @mutant("order's state kept after VOID", within=100, found_by=NOTHING_BARRED)
@@ -235,8 +238,9 @@ def _() -> Patches:
 def _() -> Patches:
     original = Orders.follow_status
 
-    def follow_status(self: Orders, *arguments: Any, asked: bool) -> None:
-        original(self, *arguments, asked=False)
+    def follow_status(self: Orders, *arguments: Any) -> None:
+        *others, cause = arguments
+        original(self, *others, dataclasses.replace(cause, asked=False))
 
     yield patch.object(Orders, "follow_status", follow_status)
 
@@ -245,8 +249,9 @@ def _() -> Patches:
 def _() -> Patches:
     original = Orders.follow_status
 
-    def follow_status(self: Orders, *arguments: Any, asked: bool) -> None:
-        original(self, *arguments, asked=True)
+    def follow_status(self: Orders, *arguments: Any) -> None:
+        *others, cause = arguments
+        original(self, *others, dataclasses.replace(cause, asked=True))
 
     yield patch.object(Orders, "follow_status", follow_status)
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from payment_actions_server.config import Problem
 from payment_actions_server.domain.concealment import Concealer
 from payment_actions_server.engine import Store
-from payment_actions_server.plugins import AdapterError, SettingsError
+from payment_actions_server.plugins import AdapterError, CaptureMode, SettingsError
 
 SIDES_AT_ONCE: Final = 16
 """How many shops and gateways are asked at the same time."""
@@ -34,12 +34,13 @@ class OnlineChecks:
         """Return what the adapters find, store by store; adapters that cannot check pass."""
         free = asyncio.Semaphore(SIDES_AT_ONCE)
 
-        async def ask(key: str, adapter: object) -> list[Problem]:
+        async def ask(store: Store, key: str, adapter: object) -> list[Problem]:
             async with free:
-                return [self._concealed(problem) for problem in await self._problems(key, adapter)]
+                found = _settled_by_store(store, key, await self._problems(key, adapter))
+                return [self._concealed(problem) for problem in found]
 
         asked = [
-            ask(f"stores.{store_id}.{side}", adapter)
+            ask(store, f"stores.{store_id}.{side}", adapter)
             for store_id, store in stores.items()
             for side, adapter in (("platform", store.platform), ("gateway", store.gateway))
             if hasattr(adapter, "check_online")
@@ -74,3 +75,12 @@ class OnlineChecks:
 
     def _concealed(self, problem: Problem) -> Problem:
         return Problem(*map(self._conceal, problem))
+
+
+def _settled_by_store(store: Store, key: str, problems: Sequence[Problem]) -> Iterator[Problem]:
+    """Return the problems; ``capture_mode`` is the store's own setting, and no problem where it says what is so."""
+    for problem in problems:
+        if problem.key != f"{key}.capture_mode":
+            yield problem
+        elif store.terms.capture_mode is not CaptureMode.IMMEDIATE_CAPTURE:
+            yield problem._replace(key=f"stores.{store.store_id}.capture_mode")

@@ -9,6 +9,7 @@ from payment_actions_server.config import Config, ConfigError, Problem, StoreCon
 from payment_actions_server.domain.concealment import Concealer
 from payment_actions_server.domain.decision import Terms
 from payment_actions_server.domain.errors import GatewayUnavailable, PaymentActionsError, PlatformUnavailable
+from payment_actions_server.domain.text import in_words
 from payment_actions_server.engine import Store
 from payment_actions_server.plugins import (
     GatewayCapabilities,
@@ -135,7 +136,7 @@ class _StoreOpener:
             self._adapter_fails(side, str(unavailable))
         except (Exception, SystemExit) as error:
             logger.error("adapter failed", store=self._store_id, adapter=wanted.adapter, exc_info=error)
-            self._adapter_fails(side, f"it failed with {type(error).__name__}")
+            self._adapter_fails(side, f"it failed with {in_words(error)}")
         return None
 
     def _declared(self, side: _Side[T], name: str, adapter: object) -> T:
@@ -152,7 +153,7 @@ class _StoreOpener:
             problems.append(str(unsound))
         except Exception as error:  # A property may raise anything.
             logger.error("adapter failed", store=self._store_id, adapter=name, exc_info=error)
-            problems.append(f"its {side.declares} cannot be read: it failed with {type(error).__name__}")
+            problems.append(f"its {side.declares} cannot be read: it failed with {in_words(error)}")
         if problems:
             raise _Unavailable("; ".join(problems))
         return declared

@@ -14,7 +14,7 @@ from support.settling import Shopfront
 
 from payment_actions_client import Client
 from payment_actions_server.demo.checkout import Checkout, PlacedOrder
-from payment_actions_server.demo.stage import Stage
+from payment_actions_server.demo.stage import DEMO_SHOPS, Stage
 
 REVIEWING = Path(__file__).parents[2] / "support" / "reviewing_plugin"
 KNOWN_KEYS = {"payment-actions-console"}
@@ -37,7 +37,8 @@ class ShopStage(Stage):
 
 @pytest.fixture(scope="module")
 def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopStage]:
-    with ShopStage(tmp_path_factory.mktemp("stage"), service_settings="lease_seconds = 10") as running:
+    folder = tmp_path_factory.mktemp("stage")
+    with ShopStage(folder, shops=DEMO_SHOPS, service_settings="lease_seconds = 10") as running:
         yield running
 
 

@@ -4,19 +4,10 @@ import pytest
 from playwright.sync_api import expect
 from support.order_page import findings, shoot
 
-from payment_actions_server.demo.stage import SECRET_KEY, shop_of
+from payment_actions_server.demo.checkout import Checkout
+from payment_actions_server.demo.stage import OLDER_SHOP
 
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture
-def connected(front):
-    """Tell the shop's own module of the same Amazon account that the service uses."""
-    shop = shop_of("eu-shop")
-    front.stage.shops["eu-shop"].send(
-        "PUT", "settings", amazon_url=front.stage.amazon.url, amazon_seller_id=shop.seller_id,
-        amazon_access_key=shop.access_key, amazon_secret_key=SECRET_KEY,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("width", [1100, 390])
@@ -33,7 +24,7 @@ def test_both_sections_name_their_owner(front, visit, width, scheme):
     shoot(page, f"own-section-{width}-{scheme}")
 
 
-def test_a_capture_of_x_carts_own_is_seen_by_ours(front, visit, connected):
+def test_a_capture_of_x_carts_own_is_seen_by_ours(front, visit):
     order = front.order("129.90")
     visited = visit(order)
     own = visited.page.get_by_role("region", name="X-Cart's own Amazon module")
@@ -44,4 +35,20 @@ def test_a_capture_of_x_carts_own_is_seen_by_ours(front, visit, connected):
     expect(visited.chip).to_have_text("Captured")
     visited.offers("Refund")
     shoot(visited.page, "own-capture-then-ours")
+    assert front.effects(order) == ["capture"]
+
+
+def test_a_capture_of_ours_is_shown_in_x_carts_own_section(front, visit):
+    order = Checkout(front.stage, OLDER_SHOP.store).order("129.90")
+    visited = visit(order)
+    own = visited.page.get_by_role("region", name="X-Cart's own Amazon module")
+    expect(own.get_by_role("button")).to_have_text(["Capture", "Void"])
+    visited.press("Capture")
+    expect(visited.chip).to_have_text("Captured")
+    expect(visited.shop_says).to_have_text("Paid")
+    visited.page.reload()
+    visited.offers("Refund")
+    expect(own).to_contain_text("Captured amount 129.90 EUR")
+    expect(own.get_by_role("button")).to_have_text(["Refund"])
+    shoot(visited.page, "our-capture-then-own-section")
     assert front.effects(order) == ["capture"]

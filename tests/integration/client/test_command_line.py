@@ -278,9 +278,10 @@ def test_an_action_that_is_not_offered_is_told_in_the_services_words_and_not_sen
     ("reason", "advised"),
     [
         ("ORDER_CANCELLED", ["payment-actions void eu-shop 4711"]),
-        ("ORDER_CHANGED", ["payment-actions void eu-shop 4711", "payment-actions show eu-shop 4711"]),
+        ("ORDER_CHANGED", ["payment-actions show eu-shop 4711", "payment-actions void eu-shop 4711"]),
         ("ORDER_TOTAL_INVALID", ["payment-actions void eu-shop 4711"]),
         ("ETAG_MISMATCH", ["payment-actions show eu-shop 4711"]),
+        ("ACTION_NOT_AVAILABLE", []),
     ],
 )
 def test_an_order_that_the_shop_changed_is_refused_with_what_to_type_next(run, service, make, reason, advised):
@@ -335,6 +336,15 @@ def test_no_more_is_asked_for_than_a_policy_allows_nor_the_whole(run, service, l
     assert (result.exit_code, service.requests("RefundPayment")) == (3, [])
     assert "At most 20.00 USD: Support refunds at most 20.00 USD; ask finance for more." in result.stderr
     assert 'payment-actions refund eu-shop 4711 --amount "20.00 USD"' in result.stderr
+
+
+def test_a_limit_that_a_policy_sets_only_now_is_told_with_the_amount_to_name(run, service, make):
+    service.script(
+        "CapturePayment", make.failure("ACTION_NOT_AVAILABLE", "No more.", policy="till", amount_max="9.99 USD")
+    )
+    result = run("capture", *ORDER, "--yes")
+    assert result.exit_code == 3
+    assert 'payment-actions capture eu-shop 4711 --amount "9.99 USD"' in result.stderr.split("No more.")[1]
 
 
 @pytest.mark.parametrize("amount", ["20.00 USD", "5 USD", "500 EUR"])

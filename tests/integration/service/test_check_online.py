@@ -48,7 +48,7 @@ def payment_actions_gateways():
 STORE = """
 [stores.{name}]
 payment_methods = ["PayWithAmazon"]
-capture_mode = "authorize_then_capture"
+capture_mode = "{mode}"
 platform = {{ adapter = "planted_shop", api_key = {{ env = "KEY" }} }}
 gateway = {{ adapter = "planted_gateway" }}
 """
@@ -64,7 +64,8 @@ WELL = """
 def check(tmp_path):
     """Check a configuration with planted adapters; return (exit code, data, messages)."""
 
-    def check(platform=NO_CHECK, gateway=NO_CHECK, *, options=("--online",), stores=("eu-shop",), more=""):
+    def check(platform=NO_CHECK, gateway=NO_CHECK, *, options=("--online",), stores=("eu-shop",), more="",
+              capture_mode="authorize_then_capture"):  # fmt: skip
         source = PLUGIN.format(platform=platform, gateway=gateway)
         (tmp_path / "planted_adapters.py").write_text(textwrap.dedent(source))
         info = tmp_path / "planted-1.0.dist-info"
@@ -73,7 +74,7 @@ def check(tmp_path):
         (info / "entry_points.txt").write_text("[payment_actions]\nplanted = planted_adapters\n")
         file = tmp_path / "payment-actions.toml"
         database = f'[server]\ndatabase = "sqlite:///{tmp_path / "payments.db"}"\n'
-        file.write_text(database + "".join(STORE.format(name=name) for name in stores) + more)
+        file.write_text(database + "".join(STORE.format(name=name, mode=capture_mode) for name in stores) + more)
         environment = {**os.environ, "PYTHONPATH": str(tmp_path), "KEY": KEY, "COLUMNS": "1000"}
         done = subprocess.run(
             [COMMAND, "check", str(file), *options],
@@ -124,6 +125,19 @@ def test_the_gateway_is_asked_as_well_and_programs_get_json(check):
     ]
 
 
+CAPTURED_AT_ONCE = """
+    async def check_online(self):
+        return [SettingsError("capture_mode", "the shop captures at checkout", remedy="Set immediate_capture")]
+"""
+
+
+@pytest.mark.parametrize(("mode", "code"), [("authorize_then_capture", 8), ("immediate_capture", 0)])
+def test_a_shop_that_captures_at_checkout_is_told_unless_the_store_says_so(check, mode, code):
+    found, _, messages = check(CAPTURED_AT_ONCE, capture_mode=mode)
+    assert found == code
+    assert ("stores.eu-shop.capture_mode: the shop captures at checkout" in messages) is (code == 8)
+
+
 BROKEN = {
     "an exit": ("raise SystemExit(3)", "check failed with SystemExit: 3"),
     "unreachable": ('raise Unavailable("no connection to https://shop.example.")', "could not be asked: no connection"),
@@ -163,7 +177,8 @@ def test_a_side_that_never_answers_is_given_up_and_all_are_asked_at_the_same_tim
 
 
 def test_a_store_that_cannot_be_opened_is_told_and_the_others_are_asked(check):
-    code, _, messages = check(WRONG, more=STORE.format(name="us-shop").replace("planted_gateway", "nobodys"))
+    other = STORE.format(name="us-shop", mode="authorize_then_capture").replace("planted_gateway", "nobodys")
+    code, _, messages = check(WRONG, more=other)
     assert code == 8
     assert "stores.us-shop.gateway.adapter" in messages
     assert "stores.us-shop.platform.url" not in messages

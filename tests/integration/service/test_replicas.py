@@ -143,7 +143,8 @@ def test_ten_requests_to_both_at_once_are_one_capture(one, other):
 
 def test_capture_whose_replica_is_killed_is_finished_by_the_other(stage, one):
     order = one.order()
-    one.payment(order)
+    with Client(stage.other_target) as client:
+        client.refresh(order.store, order.order_id)  # It knows the authorization by now.
     # Nobody can find out what became of it before it is known to be in flight.
     stage.amazon.send("POST", "faults/notifications", kind="lose", count=50)
     stage.amazon.send("POST", "faults/calls", operation="Capture", kind="hang", executes="before", count=1)

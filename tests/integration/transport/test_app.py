@@ -160,11 +160,12 @@ def test_a_broken_plugin_takes_only_the_stores_that_may_need_it():
 
 
 def test_an_adapter_that_crashes_takes_only_its_store_and_tells_no_secret():
-    stores = {"fine": store(), "lost": store(platform_settings={"fail": ValueError("hunter2")})}
-    opened, unavailable = open_stores(config(**stores), Plugins.of(Shop()))
+    stores = {"fine": store(), "lost": store(platform_settings={"fail": ValueError("key hunter2 is refused")})}
+    with_secret = replace(config(**stores), secrets=("hunter2",))
+    opened, unavailable = open_stores(with_secret, Plugins.of(Shop()))
     assert list(opened) == ["fine"]
     assert isinstance(unavailable["lost"], PlatformUnavailable)
-    assert "hunter2" not in unavailable["lost"].message
+    assert "it failed with ValueError: key [secret] is refused" in unavailable["lost"].message
 
 
 class Odd:
@@ -214,7 +215,7 @@ def raising(error):
         (
             object,
             "; ".join(f"it has no {name}" for name in ("read_order", "list_orders", "apply_status", "aclose"))
-            + "; its kind cannot be read: it failed with AttributeError",
+            + "; its kind cannot be read: it failed with AttributeError: 'object' object has no attribute 'kind'",
         ),
         (lambda: InMemoryPlatform, "its factory returned the class InMemoryPlatform, not an instance of it"),
         (asynchronous, "its factory returned a coroutine: write it with `def` instead of `async def`"),
@@ -222,7 +223,10 @@ def raising(error):
             without("apply_status", InMemoryPlatform),
             "its apply_status is a plain function: its answer is awaited, so write `async def`",
         ),
-        (declaring("kind", raising(RuntimeError("hunter2"))), "its kind cannot be read: it failed with RuntimeError"),
+        (
+            declaring("kind", raising(RuntimeError("no key"))),
+            "its kind cannot be read: it failed with RuntimeError: no key",
+        ),
         (declaring("kind", lambda _: "executing"), "its kind, which says who moves the money, is of type str"),
         (declaring("kind", lambda _: None), "its kind, which says who moves the money, is of type NoneType"),
     ],
@@ -243,12 +247,13 @@ def test_a_platform_that_does_not_declare_its_kind_takes_only_its_store(make, sa
         (
             object,
             "; ".join(f"it has no {name}" for name in GATEWAY_METHODS)
-            + "; its capabilities cannot be read: it failed with AttributeError",
+            + "; its capabilities cannot be read: it failed with"
+            + " AttributeError: 'object' object has no attribute 'capabilities'",
         ),
         (without("capture"), "its capture is a plain function: its answer is awaited, so write `async def`"),
         (
-            declaring("capabilities", raising(RuntimeError("hunter2"))),
-            "its capabilities cannot be read: it failed with RuntimeError",
+            declaring("capabilities", raising(RuntimeError("no key"))),
+            "its capabilities cannot be read: it failed with RuntimeError: no key",
         ),
         (declaring("capabilities", lambda _: None), "NoneType is no GatewayCapabilities"),
     ],

@@ -71,10 +71,11 @@ async def test_a_notification_that_x_cart_receives_leaves_a_captured_order_paid(
     await platform.apply_status(update(S.CAPTURED, order, captured=12990, capture=done))
     amazon.control("PUT", "notifications", url=f"{shop.url}ipn")
     try:
-        amazon.control("POST", "console/refund", object=done, amount="10.00")
+        amazon.control("POST", "notifications/send", object=order["amazon"]["authorization"])
         amazon.control("POST", "notifications/wait", seconds=20)
     finally:
         amazon.control("PUT", "notifications", url="")
+    assert [(each["state"], each["order_id"]) for each in shop.notifications()] == [("Closed", 1)]
     assert shop.order(1)["payment_status"] == "P"
 
 

@@ -44,7 +44,7 @@ async def test_the_other_generations_api_is_named(connect, shop, api):
     with stand_before(shop.url, fails_at=hidden, status=404, body="<html>") as proxy:
         (finding,) = await connect(url=proxy.url).check_online()
     assert finding.key == "api"
-    assert ("rest_legacy" if api == "rest" else '"rest"') in finding.problem
+    assert finding.remedy == ('Set api = "rest_legacy"' if api == "rest" else 'Set api = "rest"')
 
 
 @legacy
@@ -85,7 +85,7 @@ async def test_a_checkout_that_captures_at_once_is_told(platform, shop):
     shop.create(update_date=3, payment_method_code="PhoneOrdering", payment_status="Q")
     (finding,) = await platform.check_online()
     assert finding.key == "capture_mode"
-    assert 'capture_mode = "immediate_capture"' in finding.problem
+    assert 'capture_mode = "immediate_capture"' in finding.remedy
     assert "00002" in finding.problem
 
 

@@ -76,6 +76,14 @@ def test_the_same_put_again_adds_them_again(shop):
     assert [name for name, _ in cells(transaction)].count("amazonCaptureId") == 2
 
 
+def test_an_amount_is_shown_with_the_digits_of_the_checkout_however_it_was_written(shop):
+    order = placed(shop, total="47.00")
+    put(shop, order, **{**CAPTURE, "backend_transactions__0__value": "47.0"})
+    page = shop.http.get("admin/orders/1").text
+    assert "Captured amount <bdi>47.00 EUR</bdi>" in page
+    assert "47.0<" not in page
+
+
 def test_a_cell_is_changed_only_by_its_id(shop):
     order = placed(shop)
     (status,) = [cell for cell in read(shop, order)["data"] if cell["name"] == "authorizationStatus"]

@@ -319,6 +319,15 @@ async def test_authorization_is_found_by_the_order_reference():
     assert amazon.sent("Capture")["AmazonAuthorizationId"] == AUTHORIZATION
 
 
+@pytest.mark.parametrize("known", [{}, {"authorization": AUTHORIZATION}], ids=["none known", "one known, and closed"])
+async def test_authorization_is_found_also_where_the_shop_shows_no_total(known):
+    """A total that is no amount, or is in another currency, counts as nothing."""
+    both = order(authorizations=[AUTHORIZATION, f"{ORDER}-A000002"])
+    amazon = Amazon(both, authorization("Closed", "AmazonClosed"), authorization(number=2))
+    snapshot = await gateway(amazon).snapshot(payment(total=0, order_reference=ORDER, **known))
+    assert snapshot.status is PaymentStatus.AUTHORIZED
+
+
 async def test_nothing_is_sent_when_nothing_is_known():
     amazon = Amazon()
     for action in ("capture", "void", "refund"):

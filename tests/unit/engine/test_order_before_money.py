@@ -120,6 +120,17 @@ async def test_void_is_the_advice_for_an_order_that_is_gone(tmp_path, change):
 
 
 @in_virtual_time
+async def test_status_that_the_shop_is_shown_to_hold_is_that_of_the_cancelled_order(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.view()
+        cancel(here)
+        with pytest.raises(OrderCancelled):
+            await here.capture()
+        assert (await here.view()).store_update.platform_status == "Cancelled"
+
+
+@in_virtual_time
 async def test_refused_capture_is_told_even_to_a_caller_with_an_etag(tmp_path):
     async with world(tmp_path) as here:
         here.authorized()

@@ -115,6 +115,27 @@ async def test_dispute_is_over_when_the_shop_holds_the_status_by_itself(tmp_path
 
 
 @in_virtual_time
+async def test_status_that_the_shop_holds_wrongly_is_written_when_staff_refreshes(tmp_path):
+    """A wrong map of statuses, corrected later: the shop took nothing for done, and nothing changed since."""
+    async with world(tmp_path, policy=LOOKING) as here:
+        here.authorized()
+        apply_status = here.platform.apply_status
+
+        async def misled_by_its_map(update):
+            return StatusApplied("Authorized", written=False)
+
+        here.platform.apply_status = misled_by_its_map
+        await here.capture()
+        await asyncio.sleep(65)
+        here.platform.apply_status = apply_status
+        assert here.platform.order("1").status is PaymentStatus.AUTHORIZED
+        await here.refresh()
+        await asyncio.sleep(5)
+        assert here.platform.order("1").status is PaymentStatus.CAPTURED
+        assert EventType.STORE_STATUS_CHANGED not in await here.told()
+
+
+@in_virtual_time
 async def test_new_status_of_the_payment_ends_the_dispute(tmp_path):
     async with world(tmp_path, policy=LOOKING) as here:
         await captured(here)

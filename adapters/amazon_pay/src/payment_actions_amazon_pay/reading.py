@@ -67,7 +67,9 @@ class Reading:
         """Return all that is needed to say what is true of ``payment``."""
         views = [await self.authorization(known) for known in _bounded(known_ids(payment, "authorization"))]
         order = None
-        if accounted_minor(views, payment.currency_code) < payment.order_total_minor:
+        accounted = accounted_minor(views, payment.currency_code)
+        # The total may be none that Amazon was asked for: no amount, or in another currency, it counts as nothing.
+        if accounted == 0 or accounted < payment.order_total_minor:
             order = await self._order(payment, views)
             views += await self._unread(order, views)
         views += await self._lone_captures(payment, views)

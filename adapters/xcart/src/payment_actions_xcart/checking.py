@@ -12,7 +12,9 @@ from .orders import StoredOrder
 from .statuses import ShopStatus, StatusMap
 
 _NEWEST: Final = 20  # Orders that are looked at for one of Amazon's.
-_LISTED_MAX: Final = 10
+
+_KEY: Final = "Give the key of the shop's API settings that may read and write"
+_STATUS: Final = "Name one of the shop's statuses, or add it to the shop"
 
 
 async def findings(api: Api, statuses: StatusMap) -> Sequence[SettingsError]:
@@ -25,8 +27,8 @@ async def findings(api: Api, statuses: StatusMap) -> Sequence[SettingsError]:
         known = await api.payment_statuses()
         may_write = await api.may_write()
     except Misconfigured as error:
-        return [await api.misplaced() if error.key == "url" else SettingsError(error.key, error.problem)]
-    found = [] if may_write else [SettingsError("api_key", "may only read; give the shop's key that may write")]
+        return [await api.misplaced() if error.key == "url" else SettingsError(error.key, error.problem, remedy=_KEY)]
+    found = [] if may_write else [SettingsError("api_key", "it may only read", remedy=_KEY)]
     found += _status_findings(statuses, known) if known is not None else []
     return [*found, *_capture_findings(newest)]
 
@@ -34,7 +36,7 @@ async def findings(api: Api, statuses: StatusMap) -> Sequence[SettingsError]:
 def _status_findings(statuses: StatusMap, known: Iterable[ShopStatus]) -> list[SettingsError]:
     by_spelling: Mapping[str, ShopStatus] = {status.spelling: status for status in known}
     return [
-        SettingsError(f"statuses.{status}", problem_of(statuses.code(status), by_spelling.values()))
+        SettingsError(f"statuses.{status}", problem_of(statuses.code(status), by_spelling.values()), remedy=_STATUS)
         for status in PaymentStatus
         if not any(spelling in by_spelling for spelling in statuses.spellings(status))
     ]
@@ -45,8 +47,6 @@ def _capture_findings(newest: Sequence[StoredOrder]) -> list[SettingsError]:
     paid = [order for order in newest if order.method_code == "PayWithAmazon"]
     if not paid or paid[0].transaction_type != "sale":
         return []
-    problem = (
-        f"X-Cart's Amazon module captured the latest order (number {paid[0].order_number}) at checkout: "
-        'set capture_mode = "immediate_capture" for this store'
-    )
-    return [SettingsError("capture_mode", problem)]
+    number = paid[0].order_number
+    problem = f"X-Cart's Amazon module captured the latest order (number {number}) at checkout"
+    return [SettingsError("capture_mode", problem, remedy='Set capture_mode = "immediate_capture" for this store')]

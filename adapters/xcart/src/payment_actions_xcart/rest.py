@@ -112,8 +112,9 @@ class RestApi:
         """Return what is wrong with the address, after the shop answered that this API is not there."""
         older = {"params": {"target": "RESTAPI"}, "data": {"_method": "get", "_path": "order"}}
         if await self._transport.refuses_strangers("POST", "admin.php", **older):
-            return SettingsError("api", 'is for X-Cart 5.5, and the shop is an older one: set api = "rest_legacy"')
-        return SettingsError("url", _no_api().problem)
+            problem = "it is for X-Cart 5.5; the shop is an older one"
+            return SettingsError("api", problem, remedy='Set api = "rest_legacy"')
+        return SettingsError("url", _no_api().problem, remedy="Give the shop's address, with its path if it has one")
 
     async def _page(self, number: int, size: int) -> Sequence[Row]:
         order = {"order[lastRenewDate]": "desc", "order[date]": "desc"}

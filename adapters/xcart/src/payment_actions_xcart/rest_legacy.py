@@ -146,9 +146,12 @@ class LegacyApi:
     async def misplaced(self) -> SettingsError:
         """Return what is wrong with the address, after the shop answered that the module is not there."""
         if await self._transport.refuses_strangers("GET", "api/orders"):
-            return SettingsError("api", 'is for X-Cart 5.0-5.4, and the shop is an X-Cart 5.5: set api = "rest"')
-        problem = f"{self._script} leads to no REST API module: is that the shop's admin script, and the module on?"
-        return SettingsError("admin_script", problem)
+            return SettingsError(
+                "api", "it is for X-Cart 5.0-5.4; the shop is an X-Cart 5.5", remedy='Set api = "rest"'
+            )
+        problem = f"{self._script} leads to no REST API module (HTTP 404)"
+        remedy = "Give the file name of the shop's admin script, and see that the module XC\\RESTAPI is on"
+        return SettingsError("admin_script", problem, remedy=remedy)
 
     async def _page(self, number: int) -> Sequence[Row]:
         """Return a page of the orders, newest change first."""

@@ -115,8 +115,11 @@ class StatusMap:
         """Return what shall replace ``held``; None to let the order be.
 
         An order is let be if it holds the wanted status or one as far along, and if neither X-Cart nor the
-        store's overrides explain the held status: a write might then take the order back.
+        store's overrides explain the held status: a write might then take the order back. "Partially paid" opens no
+        closed order again: the rest could be captured then. What follows it shows the money.
         """
+        if update.status is _S.PARTIALLY_CAPTURED and self.is_cancelled(held):
+            return None
         wanted = self._recorded_as(update)
         rank = self._rank(held)
         if self.code(wanted) == held or rank is None or _RANKS[wanted] <= rank:

@@ -43,7 +43,7 @@ interface MetadataOf {
   AMOUNT_OUT_OF_RANGE: { action: string; amount: string; whole_amount: string };
   CURRENCY_MISMATCH: { currency_code: string; expected_currency_code: string };
   REQUEST_ID_REUSED: { request_id: string; operation_id: string; action: string; order_id: string };
-  ACTION_NOT_AVAILABLE: { action: string; available_actions: string; policy: string };
+  ACTION_NOT_AVAILABLE: { action: string; available_actions: string; policy: string; amount_max: string };
   OPERATION_IN_FLIGHT: { action: string; available_actions: string };
   NOT_OUR_PAYMENT_METHOD: { action: string; available_actions: string };
   ORDER_CANCELLED: { action: string; available_actions: string; order_state: string };

@@ -133,10 +133,7 @@ class Acting:
             self._output.say(offers.limit(offer))
             self._wish = self._wish._replace(amount=_asked_amount(offer.amount_max))
         if not offers.is_within_limit(offer, self._wish.amount):
-            error = offers.over_limit(offer)
-            command = f"payment-actions {self._name.lower()} {self._wish.store} {self._wish.order_id}"
-            error.add_note(f'Name it: {command} --amount "{words.money(offer.amount_max)}"')
-            raise error
+            raise self._advised(offers.over_limit(offer), "")
 
     def _effect(self, payment: pb.Payment, offer: pb.AvailableAction) -> str:
         order = f"order {payment.order_number or payment.order_id} of {payment.store}"

@@ -31,10 +31,12 @@ def after_refusal(error: PaymentActionsError, asked: Asked) -> list[str]:
     """Return what to type next, a line each; empty where the service's message is all there is to say."""
     order = f"{asked.store} {asked.order_id}"
     lines = []
-    if error.reason in _VOID and "VOID" in error.metadata.get("available_actions", "").split(","):
-        lines.append(f"Void it: payment-actions void {order}")
     if error.reason in _LOOK:
         lines.append(f"Read it again: payment-actions show {order}")
+    if error.reason in _VOID and "VOID" in error.metadata.get("available_actions", "").split(","):
+        lines.append(f"Void it: payment-actions void {order}")
+    if most := error.metadata.get("amount_max"):
+        lines.append(f'Name the amount: payment-actions {asked.action.lower()} {order} --amount "{most}"')
     if error.reason in _UNREACHED and of_this_attempt(error):
         lines.append(
             "Nothing was started. Ask again for the same, later: "

@@ -84,10 +84,9 @@ def _total(shown: pb.Payment) -> str:
 
 def _order(shown: pb.Payment) -> str:
     """Return what became of the order in the shop, and the action that is left to do."""
-    state = words.order_state(shown.order_state)
+    told = f"{words.order_state(shown.order_state)}: {shown.order_state_message}"
     if not is_void_advised(shown):
-        return _with(state, shown.order_state_message)
-    told = _with(state, shown.order_state_message)
+        return told
     return f"{told} Void is what is left to do: payment-actions void {shown.store} {shown.order_id}"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from payment_actions_client import Client
-from payment_actions_server.demo.stage import Stage
+from payment_actions_server.demo.stage import DEMO_SHOPS, OLDER_SHOP, Stage
 from payment_actions_server.demo.story import Story
 from payment_actions_server.demo.telling import Teller
 
@@ -22,17 +22,17 @@ def main(*, once: bool) -> int:
     console = Console()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # Leave by the way that stops the children, too.
     with tempfile.TemporaryDirectory(prefix="payment-actions-demo-") as folder:
-        console.print("Starting Amazon Pay and two X-Cart shops (simulated), and the service (real) ...")
-        with Stage(Path(folder), fixed_ports=not once) as stage:
+        console.print("Starting Amazon Pay and three X-Cart shops (simulated), and the service (real) ...")
+        with Stage(Path(folder), shops=DEMO_SHOPS, fixed_ports=not once) as stage:
             _addresses(stage, console)
-            failures, order_id = _tell(stage, console)
+            failures, story = _tell(stage, console)
             if not once:
-                _keep_serving(stage, console, order_id)
+                _keep_serving(stage, console, story)
     return 1 if failures else 0
 
 
-def _tell(stage: Stage, console: Console) -> tuple[list[str], str]:
-    """Return the expectations that did not come true, and an order that is left to capture."""
+def _tell(stage: Stage, console: Console) -> tuple[list[str], Story]:
+    """Return the expectations that did not come true, and the story, which knows the orders that are left."""
     teller = Teller(console)
     with Client(stage.target, actor="demo") as client:
         story = Story(stage, client, teller)
@@ -45,7 +45,7 @@ def _tell(stage: Stage, console: Console) -> tuple[list[str], str]:
     }
     teller.payments(payments, words)
     _conclude(teller)
-    return teller.failures, story.left_to_capture
+    return teller.failures, story
 
 
 def _conclude(teller: Teller) -> None:
@@ -55,17 +55,22 @@ def _conclude(teller: Teller) -> None:
     teller.console.print(f"\n{right} of {teller.checks} expectations came true.")
 
 
-def _addresses(stage: Stage, console: Console, order_id: str = "") -> None:
+def _addresses(stage: Stage, console: Console, story: Story | None = None) -> None:
     """Print where to look; at the beginning and at the end, for what stands between is long."""
-    page = f"  A shop's order page: {stage.order_page('eu-shop', order_id)}\n" if order_id else ""
-    console.print(
-        f"\n  Console:             {stage.http_url}/\n{page}  A shop's orders:     {stage.order_page('eu-shop')}\n",
-        highlight=False,
-        soft_wrap=True,
-    )
+    lines = [f"Console:              {stage.http_url}/"]
+    if story is not None:
+        lines += [
+            f"A shop's order page:  {stage.order_page('eu-shop', story.left_to_capture)}",
+            f"X-Cart's section too: {stage.order_page(OLDER_SHOP.store, story.left_to_both)}",
+        ]
+    lines += [
+        f"A shop's orders:      {stage.order_page('eu-shop')}",
+        f"X-Cart 5.4's orders:  {stage.order_page(OLDER_SHOP.store)}",
+    ]
+    console.print("\n" + "".join(f"  {line}\n" for line in lines), highlight=False, soft_wrap=True)
 
 
-def _keep_serving(stage: Stage, console: Console, order_id: str) -> None:
+def _keep_serving(stage: Stage, console: Console, story: Story) -> None:
     target = stage.target
     python = f"from payment_actions_client import Client; print(Client({target!r}).get_payment('eu-shop', '1'))"
     console.print(
@@ -74,6 +79,8 @@ def _keep_serving(stage: Stage, console: Console, order_id: str) -> None:
         f"  .venv/bin/payment-actions --server {target} show eu-shop 1\n"
         f"  .venv/bin/payment-actions --server {target} refund eu-shop 1\n"
         f'  .venv/bin/python -c "{python}"\n'
+        f"Order {story.left_to_both} of {OLDER_SHOP.store} shows X-Cart's own section and ours: press Capture in one of"
+        " them, then look at the other.\n"
         f"Metrics and health: {stage.http_url}/metrics, {stage.http_url}/healthz\n"
         f"Amazon's and X-Cart's control interfaces: {stage.amazon.url}/control/state,"
         f" {stage.shops['eu-shop'].url}/control/orders\n"
@@ -82,7 +89,7 @@ def _keep_serving(stage: Stage, console: Console, order_id: str) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    _addresses(stage, console, order_id)
+    _addresses(stage, console, story)
     try:
         signal.pause()
     except KeyboardInterrupt:

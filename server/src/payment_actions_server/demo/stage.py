@@ -1,7 +1,8 @@
-"""What the demo runs on: Amazon Pay and two X-Cart shops, simulated; and the service, real; all on loopback."""
+"""What the demo runs on: Amazon Pay and X-Cart shops, simulated; and the service, real; all on loopback."""
 
 import json
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ class Shop(NamedTuple):
     seller_id: str
     currency_code: str
     partial_refund: bool = False
+    api: str = "rest"
 
     @property
     def access_key(self) -> str:
@@ -37,6 +39,9 @@ SHOPS: Final = (
     Shop("eu-shop", "authorize_then_capture", "A1DEMOSELLER", "EUR"),
     Shop("outlet", "immediate_capture", "A2DEMOSELLER", "EUR", partial_refund=True),
 )
+#: An X-Cart 5.4, whose own Amazon module works on the same orders.
+OLDER_SHOP: Final = Shop("xcart54", "authorize_then_capture", "A3DEMOSELLER", "EUR", api="rest_legacy")
+DEMO_SHOPS: Final = (*SHOPS, OLDER_SHOP)
 SECRET_KEY: Final = "demo-secret-key"  # noqa: S105 - as above
 XCART_KEY: Final = "demo-xcart-key"
 
@@ -68,7 +73,11 @@ class Control:
 
 
 class Stage:
-    """Starts everything, and ends it again. ``folder`` keeps the database, the configuration and the logs."""
+    """Starts everything, and ends it again.
+
+    :param folder: keeps the database, the configuration and the logs.
+    :param shops: the shops to start, each of them a store of the service.
+    """
 
     amazon: Control
     shops: dict[str, Control]
@@ -76,8 +85,11 @@ class Stage:
     gateway_adapter = "amazon_pay_v1"
     gateway_seconds_max = 3.0
 
-    def __init__(self, folder: Path, *, fixed_ports: bool = False, service_settings: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, shops: Sequence[Shop] = SHOPS, fixed_ports: bool = False, service_settings: str = ""
+    ) -> None:
         self.folder = folder
+        self._configured_shops = shops
         self.config = folder / "payment-actions.toml"
         self._fixed_ports = fixed_ports
         self._service_settings = service_settings
@@ -126,23 +138,23 @@ class Stage:
 
     def environment(self) -> dict[str, str]:
         """Return what the service finds in its environment."""
-        keys = {f"DEMO_ACCESS_KEY_{shop.seller_id}": shop.access_key for shop in SHOPS}
+        keys = {f"DEMO_ACCESS_KEY_{shop.seller_id}": shop.access_key for shop in self._configured_shops}
         return {"DEMO_SECRET_KEY": SECRET_KEY, "DEMO_XCART_KEY": XCART_KEY, **keys}
 
     def start_service(self) -> None:
         """Start the service, or start it again after it was stopped or killed."""
         self.service = service(self.config, self.folder / "payment-actions.log", self.environment())
-        for shop in SHOPS:
+        for shop in self._configured_shops:
             url = f"{self.http_url}/notifications/{shop.store}"
             self.amazon.send("PUT", "notifications", seller_id=shop.seller_id, url=url, retry_seconds=1)
             self.shops[shop.store].send("PUT", "section", script=f"{self.http_url}/payment-actions.js", tag=_tag(shop))
 
     def _start(self) -> None:
-        accounts = [f"--account={shop.seller_id}:{shop.access_key}:{SECRET_KEY}" for shop in SHOPS]
+        accounts = [f"--account={shop.seller_id}:{shop.access_key}:{SECRET_KEY}" for shop in self._configured_shops]
         log = self.folder / "amazon-pay-simulator.log"
         amazon = self._run(simulator("payment-actions-amazon-pay-simulator", log, "--no-throttling", *accounts))
         self.amazon = self._control(amazon)
-        self.shops = {shop.store: self._control(self._xcart(shop)) for shop in SHOPS}
+        self.shops = {shop.store: self._control(self._xcart(shop)) for shop in self._configured_shops}
         self.config.write_text(self._configuration())
         self.start_service()
         self._stack.callback(self._stop_service)
@@ -152,7 +164,17 @@ class Stage:
 
     def _xcart(self, shop: Shop) -> Process:
         log = self.folder / f"xcart-simulator-{shop.store}.log"
-        return self._run(simulator("payment-actions-xcart-simulator", log, f"--write-token={XCART_KEY}"))
+        options = {
+            "write-token": XCART_KEY,
+            "key": XCART_KEY,
+            "amazon-url": self.amazon.url,
+            "amazon-seller-id": shop.seller_id,
+            "amazon-access-key": shop.access_key,
+            "amazon-secret-key": SECRET_KEY,
+            "region-currency": shop.currency_code,
+        }
+        arguments = [f"--{name}={value}" for name, value in options.items()]
+        return self._run(simulator("payment-actions-xcart-simulator", log, *arguments))
 
     def _run(self, process: Process) -> Process:
         self._stack.callback(process.stop)
@@ -172,7 +194,7 @@ database = "sqlite:///{self.folder / "payment-actions.db"}"
 http_origins = [{", ".join(f'"{shop.url}"' for shop in self.shops.values())}]
 {self._service_settings}
 """
-        return server + "".join(self._store_table(shop) for shop in SHOPS)
+        return server + "".join(self._store_table(shop) for shop in self._configured_shops)
 
     def _store_table(self, shop: Shop) -> str:
         return f"""
@@ -182,6 +204,7 @@ capture_mode = "{shop.capture_mode}"
 partial_refund = {str(shop.partial_refund).lower()}
 [stores.{shop.store}.platform]
 adapter = "xcart"
+api = "{shop.api}"
 url = "{self.shops[shop.store].url}/"
 api_key = {{ env = "DEMO_XCART_KEY" }}
 [stores.{shop.store}.gateway]
@@ -204,7 +227,7 @@ notification_topics = ["{self._topic(shop)}"]
 
 def shop_of(store: str) -> Shop:
     """Return the shop of a store id."""
-    return next(shop for shop in SHOPS if shop.store == store)
+    return next(shop for shop in DEMO_SHOPS if shop.store == store)
 
 
 def _tag(shop: Shop) -> str:

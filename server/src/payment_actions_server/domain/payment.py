@@ -97,6 +97,11 @@ class Payment(Struct, frozen=True, kw_only=True, gc=False):
         return self.ours and (self.status is PaymentStatus.PENDING or Action.CAPTURE in offered(self.status))
 
     @property
+    def holds_money(self) -> bool:
+        """Tell whether money was collected that can only be returned: the shop must show it, whatever its order is."""
+        return self.status in (PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_REFUNDED)
+
+    @property
     def refund_unconfirmed(self) -> bool:
         """Tell whether all that is known to be collected is returned, and whether that is all is not known.
 

@@ -115,8 +115,9 @@ class Actions:
 
     async def _begun_checked(self, store: Store, request: ActionRequest) -> _Started:
         """Commit the intent while the record says of the order what the shop says."""
+        seen = None
         for _ in range(READS_MAX):
-            terms = await self._guard.confirm(store, request, self._checked)
+            terms, seen = await self._guard.confirm(store, request, self._checked, seen)
             started = await self._started(request, terms)
             if started is not None:
                 return started

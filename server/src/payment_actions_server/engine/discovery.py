@@ -11,7 +11,7 @@ from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.domain.text import in_words
 from payment_actions_server.engine.context import Context
-from payment_actions_server.engine.orders import as_ordered
+from payment_actions_server.engine.orders import as_ordered, may_hold
 from payment_actions_server.engine.refresh import SCHEDULE, Refresh
 from payment_actions_server.engine.sight import Sight
 from payment_actions_server.engine.store import Store
@@ -78,8 +78,12 @@ class Discovery:
                 walk.stumble()
                 log.warning("orders could not be listed", store=store.store_id, error=in_words(error))
                 return False
-            for order in await self._worth_a_look(store, page.orders):
-                if order.order_id not in walk.missed and not await self._seen(store, walk, order.order_id):
+            for order in await self._worth_a_look(store, walk, page.orders):
+                if order.order_id in walk.missed:
+                    continue
+                if await self._seen(store, walk, order.order_id):
+                    walk.note_look(order)
+                else:
                     walk.miss(order.order_id, order.update_time, self._context.clock.now())
             walk.go_on(page.orders, page.next_page_token, read_time)
             if not walk.page_token:
@@ -105,10 +109,16 @@ class Discovery:
                 if order_id and order_id not in walk.missed:
                     walk.miss(order_id, moment(getattr(order, "update_time", None)), self._context.clock.now())
 
-    async def _worth_a_look(self, store: Store, orders: Sequence[PlatformOrder]) -> list[PlatformOrder]:
+    async def _worth_a_look(self, store: Store, walk: Walk, orders: Sequence[PlatformOrder]) -> list[PlatformOrder]:
         ids = [order.order_id for order in orders]
         known = await self._context.storage.known_orders(store.store_id, ids)
-        return [order for order in orders if self._may_bring_news(store, order, known.get(order.order_id))]
+        found = []
+        for order in orders:
+            if not self._may_bring_news(store, order, known.get(order.order_id)):
+                walk.forget_look(order.order_id)
+            elif not walk.is_exhausted(order):
+                found.append(order)
+        return found
 
     def _may_bring_news(self, store: Store, order: PlatformOrder, known: Record | None) -> bool:
         """Tell whether a listed order says anything that its record does not."""
@@ -121,10 +131,10 @@ class Discovery:
             return True
         if self._may_find_refund(order, payment):
             return True
-        update, agrees = known.store_update, order.status is payment.status
+        update = known.store_update
         if update.state is StoreUpdateState.DISPUTED:
-            return agrees
-        return not agrees and order.platform_status != update.platform_status
+            return may_hold(store, payment, order)
+        return order.status is not payment.status and order.platform_status != update.platform_status
 
     def _may_find_refund(self, order: PlatformOrder, payment: Payment) -> bool:
         """Tell whether the gateway is to be asked about a refund that only the shop shows."""

@@ -75,7 +75,7 @@ class Ledger:
 
         :param looked: the payment before the look that brings the change, if one does; see `next_look`.
         """
-        now, details = self._context.clock.now(), cause.details
+        now, details, order_state = self._context.clock.now(), cause.details, payment.order_state
         if not payment.collectable and payment.order_state is not OrderState.PLACED:
             payment = replace(payment, order_state=OrderState.PLACED, order_detail="")  # It bars nothing any more.
         breach = payment.breach(work.known())
@@ -108,12 +108,27 @@ class Ledger:
                 message=changed.anomaly,
             )
             work.save_payment(changed, event)
-        moved = (changed.captured_minor, changed.refunded_minor) != (known.captured_minor, known.refunded_minor)
-        # While an anomaly stands, what the store changed by itself is let be.
-        passed = bool(known.anomaly) and not changed.anomaly
-        if changed.status is not before or moved or passed:
+        if _is_left_to_the_shop(changed, order_state):
+            self._withdraw(work, order_state)
+        elif changed.status is not before or _is_to_be_told(known, changed):
             self.tell_store(work, changed)
         return changed
+
+    def _withdraw(self, work: PaymentWork, order_state: OrderState) -> None:
+        """Let be what waits to be written: the shop shall not hold it any more."""
+        known = work.known_store_update()
+        if order_state is OrderState.DELETED:
+            known = replace(known, platform_status="")  # Should the order be there again, its status is news.
+        if known.state is StoreUpdateState.PENDING:
+            known = replace(
+                known,
+                state=StoreUpdateState.IN_SYNC,
+                generation=known.generation + 1,
+                attempts=0,
+                next_attempt_time=None,
+                last_error="",
+            )
+        work.put_store_update(known)
 
     def tell_store(self, work: PaymentWork, payment: Payment, *, reverts: int = 0) -> None:
         """Make the payment's status the one that the store platform shall hold.
@@ -382,6 +397,27 @@ class Ledger:
             return now + backoff.after(0, self._context.random)
         next_check = now + backoff.after(operation.checks, self._context.random)
         return min(next_check, check_by) if check_by is not None else next_check
+
+
+def _is_to_be_told(before: Payment, after: Payment) -> bool:
+    """Tell whether the store is to be told of a change although the payment's status stands."""
+    moved = (after.captured_minor, after.refunded_minor) != (before.captured_minor, before.refunded_minor)
+    # While an anomaly stands, what the store changed by itself is let be.
+    passed = bool(before.anomaly) and not after.anomaly
+    set_right = _is_left_to_the_shop(before, before.order_state)  # The store missed what was not written until now.
+    return moved or passed or set_right
+
+
+def _is_left_to_the_shop(payment: Payment, order_state: OrderState) -> bool:
+    """Tell whether the payment's status is not to be written to its order, as far as the order is known.
+
+    :param order_state: what became of the order, also where it bars nothing any more.
+    """
+    if payment.holds_money or not payment.ours:
+        return False
+    if order_state is OrderState.CANCELLED:
+        return payment.collectable  # The status would open the order again.
+    return order_state in (OrderState.DELETED, OrderState.OTHER_METHOD)
 
 
 def _proves_an_end(outcome: Outcome) -> bool:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from payment_actions_server.domain.errors import OrderCancelled, OrderChanged, OrderTotalInvalid
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import ActionRequest, Operation
 from payment_actions_server.domain.payment import Payment, PaymentKey
-from payment_actions_server.domain.status import Action
+from payment_actions_server.domain.status import Action, OrderState
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause
@@ -20,8 +20,18 @@ from payment_actions_server.plugins import PlatformOrder
 Refuse = Callable[[Payment, Operation | None, ActionRequest], object]
 """Raises what the record refuses a request with; returns where it refuses nothing."""
 
+_UNTOLD_TOTAL: Final = frozenset({OrderState.TOTAL_INVALID, OrderState.OTHER_CURRENCY})
+"""In these the payment shows no total that a caller could have taken for the amount."""
+
 READS_MAX: Final = 3
 """How often an order is read for one request, if its record changes each time between the reading and the intent."""
+
+
+class Confirmed(NamedTuple):
+    """An order that was read for a request."""
+
+    terms: OrderTerms | None  #: What the record must still say of it at the intent; None for a refund: anything.
+    seen: OrderTerms  #: What the record said of it when the request came: the most that the caller can have seen.
 
 
 class OrderGuard:
@@ -32,11 +42,13 @@ class OrderGuard:
         self._attempts = attempts
         self._orders = orders
 
-    async def confirm(self, store: Store, request: ActionRequest, refuse: Refuse) -> OrderTerms | None:
-        """Read the order again and let the record follow it.
+    async def confirm(
+        self, store: Store, request: ActionRequest, refuse: Refuse, seen: OrderTerms | None = None
+    ) -> Confirmed:
+        """Read the order again and let the record follow it before a capture.
 
-        :return: what the record must still say of the order when a capture is begun; None for a refund, which any
-            order allows.
+        :param seen: what the record said of the order when the request came, if it was read before for this request.
+        :return: what the record must still say of the order when a capture is begun; see `Confirmed`.
         :raises OrderCancelled, OrderChanged, OrderTotalInvalid: the order bars the capture, or is another than the
             caller can have seen. Nothing was started; the payment shows the order as it is now.
         :raises PlatformUnavailable: the shop could not be asked. Nothing was started.
@@ -53,16 +65,18 @@ class OrderGuard:
             refuse(payment, record.operation, request)
             shown = True
         order = await self._orders.read_known(store, payment)
-        now_true = await self._follow(store, payment, order, request)
+        seen = seen or terms_of(payment)
         if request.action is Action.CAPTURE:
-            if terms_of(now_true) != terms_of(payment):
+            now_true = await self._follow(store, payment, order, request)
+            if terms_of(now_true) != seen:
                 refuse(now_true, record.operation, request._replace(etag=None))
-                if shown:
-                    _refuse_other_terms(payment, now_true)
-            return terms_of(now_true)
-        if order is not None and order.refunded_minor > now_true.refunded_minor:
-            await self._ask_gateway(store, now_true, request)
-        return None
+                if shown or payment.order_state not in _UNTOLD_TOTAL:
+                    _refuse_other_terms(seen, terms_of(now_true))
+            return Confirmed(terms_of(now_true), seen)
+        # A refund is for any order. To record a change of it now would make the caller's etag stale for nothing.
+        if order is not None and order.refunded_minor > payment.refunded_minor:
+            await self._ask_gateway(store, payment, request)
+        return Confirmed(None, seen)
 
     async def _follow(
         self, store: Store, payment: Payment, order: PlatformOrder | None, request: ActionRequest
@@ -83,15 +97,15 @@ class OrderGuard:
             raise unavailable(error, payment.store, payment.order_id) from error
 
 
-def _refuse_other_terms(before: Payment, after: Payment) -> None:
+def _refuse_other_terms(before: OrderTerms, after: OrderTerms) -> None:
     """Refuse a capture whose amount is another than the caller can have seen.
 
     :raises OrderChanged:
     """
-    if (before.order_total_minor, before.currency_code) == (after.order_total_minor, after.currency_code):
+    if (before.total_minor, before.currency_code) == (after.total_minor, after.currency_code):
         return  # The order stands again.
-    was = format_amount(before.order_total_minor, before.currency_code)
-    total = format_amount(after.order_total_minor, after.currency_code)
+    was = format_amount(before.total_minor, before.currency_code)
+    total = format_amount(after.total_minor, after.currency_code)
     raise OrderChanged(
         f"The shop changed the order since it was last shown: its total was {was} and is {total}. Nothing was started."
         " Read the payment again and decide anew.",

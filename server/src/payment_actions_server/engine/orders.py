@@ -79,6 +79,8 @@ class Orders:
         try:
             return await self.read(store, payment.order_id)
         except OrderNotFound as error:
+            if "platform_order_id" in error.metadata:  # It is there. Its adapter spells its id in two ways.
+                raise PlatformUnavailable(error.message, **error.metadata) from error
             log.info("order is gone", store=payment.store, order_id=payment.order_id, error=error.message)
             return None
 
@@ -103,7 +105,7 @@ class Orders:
         if changed == payment:
             return payment
         work.index_references(names_of(changed.order_id, changed.order_number))
-        return self._ledger.change(
+        payment = self._ledger.change(
             work,
             changed,
             EventType.ORDER_CHANGED,
@@ -112,34 +114,41 @@ class Orders:
             message=_changed_message(payment, changed),
             looked=None if changed.ours else looked,  # With ours, the gateway is still to be looked at.
         )
+        if order is not None and may_hold(store, payment, order):
+            # It is shown beside the order's state. A status that ours may overrule waits for the gateway's word.
+            known = work.known_store_update()
+            if known.state is StoreUpdateState.IN_SYNC:
+                work.put_store_update(replace(known, platform_status=order.platform_status))
+        return payment
 
     def follow_status(
-        self, work: PaymentWork, order: PlatformOrder, before: StoreUpdate, cause: Cause, *, asked: bool
+        self, work: PaymentWork, store: Store, order: PlatformOrder, before: StoreUpdate, cause: Cause
     ) -> None:
         """Take note of the status that the shop holds, and have ours written again if the shop changed it by itself.
 
         The caller has looked at the gateway since the order was read: the payment's status is the right one.
 
         :param before: the store update when the order was read. If the service wrote meanwhile, the reading is too old.
-        :param asked: whether somebody asked for this look, which lets a disputed status be written anew.
+        :param cause: a look that staff asked for has our status written anew, disputed or not.
         """
         payment, known = work.known(), work.known_store_update()
         if _writes(known) != _writes(before):
             return
-        agreed = order.status is payment.status or bool(payment.anomaly) or not payment.ours
-        agreed = agreed or payment.status is PaymentStatus.PENDING  # Until then the checkout is the order's master.
+        if work.operation is not None or payment.under_way is not None:
+            return  # The shop may show its result already. A later look compares again.
+        agreed = may_hold(store, payment, order)
         changed = known.platform_status != order.platform_status
         if changed:
             known = replace(known, platform_status=order.platform_status)
             work.put_store_update(known)
-        if known.state is StoreUpdateState.DISPUTED:
-            if agreed:
-                work.put_store_update(replace(known, state=StoreUpdateState.IN_SYNC, last_error=""))
-            elif asked:
-                self._ledger.tell_store(work, payment)
-        elif changed and not agreed and known.state is StoreUpdateState.IN_SYNC:
-            # While a write of ours is outstanding, it may be the very change; and it is delivered anyhow.
+        if known.state is StoreUpdateState.DISPUTED and agreed:
+            work.put_store_update(replace(known, state=StoreUpdateState.IN_SYNC, last_error=""))
+        elif known.state is StoreUpdateState.PENDING or agreed:
+            return  # A write of ours that is outstanding may be the very change; and it is delivered anyhow.
+        elif changed and known.state is StoreUpdateState.IN_SYNC:
             self._ledger.answer_store(work, payment, before.platform_status, cause)
+        elif cause.asked:
+            self._ledger.tell_store(work, payment)
 
 
 def as_ordered(store: Store, payment: Payment, order: PlatformOrder | None) -> Payment:
@@ -152,8 +161,7 @@ def as_ordered(store: Store, payment: Payment, order: PlatformOrder | None) -> P
     changed = replace(
         payment,
         order_number=order.order_number,
-        # In the payment's currency an order that was changed to another costs nothing: it cannot be captured.
-        order_total_minor=0 if other_currency else _total_minor(payment, order),
+        order_total_minor=_total_minor(payment, order, other_currency=other_currency),
         references=tuple(dict.fromkeys(payment.references + order.references)),
     )
     if not moved:
@@ -186,12 +194,34 @@ def order_state(store: Store, payment: Payment, order: PlatformOrder) -> tuple[O
     if order.cancelled:
         return OrderState.CANCELLED, order.platform_status
     if not store.takes(order.method_code, order.method_name):
-        return OrderState.OTHER_METHOD, order.method_name or order.method_code
+        return OrderState.OTHER_METHOD, order.method_name or order.method_code or "another method"
     if order.currency_code not in EXPONENTS or order.total_minor is None:
         return OrderState.TOTAL_INVALID, order.total_text or f"in {order.currency_code or 'no currency'}"
     if order.currency_code != payment.currency_code:
         return OrderState.OTHER_CURRENCY, order.currency_code
     return OrderState.PLACED, ""
+
+
+_CLOSED: Final = frozenset(
+    {PaymentStatus.VOIDED, PaymentStatus.DECLINED, PaymentStatus.EXPIRED, PaymentStatus.REFUNDED}
+)
+
+
+def may_hold(store: Store, payment: Payment, order: PlatformOrder) -> bool:
+    """Tell whether the order's status in the shop is left as it is, whichever the payment's is.
+
+    A payment's status that is written over a cancellation opens the order again: money could be collected for it then.
+    Only money that was collected must show. The status of an order that is paid otherwise is another payment's.
+    """
+    if order.status is payment.status or payment.anomaly or not payment.ours:
+        return True
+    if payment.status is PaymentStatus.PENDING:
+        return True  # Until the result is known the checkout is the order's master.
+    if not store.takes(order.method_code, order.method_name):
+        return not payment.holds_money
+    if not order.cancelled or payment.holds_money:
+        return False
+    return payment.collectable or order.status in _CLOSED
 
 
 def terms_of(payment: Payment) -> OrderTerms:
@@ -204,8 +234,11 @@ def known_currency(order: PlatformOrder) -> str:
     return order.currency_code if order.currency_code in EXPONENTS else NO_CURRENCY
 
 
-def _total_minor(payment: Payment, order: PlatformOrder) -> int:
+def _total_minor(payment: Payment, order: PlatformOrder, *, other_currency: bool) -> int:
     """Return the order's total; the last one that was known where it is no amount now."""
+    if other_currency:
+        # In the payment's currency the order costs nothing: it cannot be captured. After that only words would change.
+        return 0 if payment.collectable else payment.order_total_minor
     if order.total_minor is None or order.currency_code not in EXPONENTS:
         return payment.order_total_minor
     return order.total_minor
@@ -225,6 +258,8 @@ def _changed_message(before: Payment, after: Payment) -> str:
     for name, word in _WORDS.items():
         if getattr(after, name) != getattr(before, name):
             parts.append(f"Its {word} was {getattr(before, name)!r} and is {getattr(after, name)!r}.")
+    if after.references != before.references:
+        parts.append("It names further ids of the gateway.")
     return " ".join(["The store changed the order.", *parts])
 
 

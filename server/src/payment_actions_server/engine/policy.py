@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from payment_actions_server.domain.decision import Terms
 from payment_actions_server.domain.payment import Payment
-from payment_actions_server.domain.status import CaptureMode, PaymentStatus
+from payment_actions_server.domain.status import CaptureMode, OrderState, PaymentStatus
 from payment_actions_server.engine.chance import Random
 
 
@@ -69,6 +69,8 @@ class EnginePolicy:
             return None
         unsettled = payment.status is PaymentStatus.PENDING or payment.refund_unconfirmed
         waiting = unsettled or payment.under_way is not None or bool(payment.anomaly)
+        # No list tells that the order is there again: a shop in maintenance may have said that it has none.
+        waiting = waiting or payment.order_state is OrderState.DELETED
         if waiting or (
             payment.status is PaymentStatus.AUTHORIZED and terms.capture_mode is CaptureMode.IMMEDIATE_CAPTURE
         ):

@@ -1,6 +1,7 @@
 """Ask what is true and follow it: on demand, by schedule, and because a notification came."""
 
 import asyncio
+import dataclasses
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -163,10 +164,10 @@ class Refresh:
                 await self._recovery.look_after(key, cause)
                 payment = await self._payment(key)
             payment = await self._follow_gateway(store, payment, cause)
-        asked = cause.asked or key in self._asked
+        told_cause = dataclasses.replace(cause, asked=cause.asked or key in self._asked)
         self._asked.discard(key)
         if found.store_update is not None:
-            await self._follow_status(reading, found.store_update, key, cause, asked=asked)
+            await self._follow_status(store, reading, found.store_update, key, told_cause)
         events = await self._news(payment, before)
         if all(event.type is EventType.ORDER_CHANGED for event in events):  # Of the payment itself, no news.
             await self._context.storage.change(
@@ -219,16 +220,11 @@ class Refresh:
 
         :raises OrderNotFound, PlatformUnavailable: of a payment that is not ours, only the shop could tell.
         """
+        if not payment.ours:
+            return Reading(await self._orders.read(store, payment.order_id), read=True)
         try:
-            order = await self._orders.read(store, payment.order_id)
-        except OrderNotFound as error:
-            if not payment.ours:
-                raise
-            _log_order_unread(payment, error)
-            return Reading(None, read=True)
+            order = await self._orders.read_known(store, payment)
         except PlatformUnavailable as error:
-            if not payment.ours:
-                raise
             _log_order_unread(payment, error)
             return Reading(None, read=False)
         return Reading(order, read=True)
@@ -241,16 +237,17 @@ class Refresh:
         )
 
     async def _follow_status(
-        self, reading: Reading, told: StoreUpdate, key: PaymentKey, cause: Cause, *, asked: bool
+        self, store: Store, reading: Reading, told: StoreUpdate, key: PaymentKey, cause: Cause
     ) -> None:
         """Take note of the status that the shop holds, now that the gateway has said what is true."""
         order = reading.order
         if order is None:
             return
-        if order.platform_status == told.platform_status and told.state is not StoreUpdateState.DISPUTED:
+        known = order.platform_status == told.platform_status and told.state is not StoreUpdateState.DISPUTED
+        if known and not cause.asked:
             return
         await self._context.storage.change(
-            key, lambda work: self._orders.follow_status(work, order, told, cause, asked=asked)
+            key, lambda work: self._orders.follow_status(work, store, order, told, cause)
         )
         self._context.wake_store_updates(key.store)
 

@@ -19,7 +19,7 @@ from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.background import Background
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Ledger
-from payment_actions_server.engine.orders import Orders, known_currency, order_state
+from payment_actions_server.engine.orders import Orders, known_currency, may_hold, order_state
 from payment_actions_server.engine.store import Store
 from payment_actions_server.plugins import NotExecuted, PlatformOrder, Throttled
 from payment_actions_server.plugins.answers import pause_seconds_of
@@ -67,7 +67,7 @@ class Sight:
             payment = self._with_snapshot(payment, await self._snapshot(store, payment))
         state, detail = order_state(store, payment, order)
         payment = replace(payment, order_state=state, order_detail=detail)
-        record = await self._context.storage.change(key, lambda work: self._begin_record(work, payment, order))
+        record = await self._context.storage.change(key, lambda work: self._begin_record(work, store, payment, order))
         return await self._after_strays(key, record) if ours else record
 
     async def _after_strays(self, key: PaymentKey, record: Record) -> Record:
@@ -139,9 +139,11 @@ class Sight:
             return replace(payment, anomaly=followed.problem)
         return followed.payment
 
-    def _begin_record(self, work: PaymentWork, seen: Payment, order: PlatformOrder) -> Record:
+    def _begin_record(self, work: PaymentWork, store: Store, seen: Payment, order: PlatformOrder) -> Record:
         if work.payment is None:
             self._add(work, seen, order)
+            if not may_hold(store, seen, order):
+                self._ledger.tell_store(work, work.known())
         return Record(work.payment, work.operation, work.store_update)
 
     def _add(self, work: PaymentWork, seen: Payment, order: PlatformOrder) -> None:
@@ -165,8 +167,6 @@ class Sight:
         )
         work.add_payment(payment, event, in_sync)
         work.index_references(names_of(payment.order_id, payment.order_number))
-        if order.status is not payment.status and not payment.anomaly:
-            self._ledger.tell_store(work, payment)
 
 
 def _moved_before(seen: Payment, order: PlatformOrder) -> dict[str, str]:

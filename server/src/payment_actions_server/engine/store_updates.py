@@ -149,6 +149,9 @@ class StoreUpdates:
             if current.generation != claimed.generation:
                 self._look_later(work)  # It may still be carried out, and lie over the newer status then.
             return
+        if current.next_attempt_time is None:  # It was withdrawn meanwhile.
+            work.put_store_update(replace(current, lease_expire_time=None))
+            return
         wait = self._context.policy.store_update.after(claimed.attempts - 1, self._context.random)
         later = replace(
             current,

@@ -16,6 +16,19 @@ Longer than an outage; but an order that never can be seen must not have every s
 """
 
 
+LOOKS_MAX: Final = 3
+"""How often an order is looked at that is listed unchanged: a list may never say what a reading of the order says."""
+LOOKED_MAX: Final = 10_000
+"""How many of these orders are remembered; of the oldest it is forgotten how often they were looked at."""
+
+
+class Looked(NamedTuple):
+    """An order that was looked at because of how it is listed."""
+
+    listed: PlatformOrder
+    times: int
+
+
 class Missed(NamedTuple):
     """An order that was listed and could not be seen."""
 
@@ -37,6 +50,7 @@ class Walk:
     stumbled: bool = False  #: Whether the last page could not be listed.
     failures: int = 0  #: How many orders this round tried in vain.
     missed: dict[str, Missed] = field(default_factory=dict)  #: By order id; the next to be tried is the first.
+    looked: dict[str, Looked] = field(default_factory=dict)  #: By order id, while the list brings news of it.
 
     def __post_init__(self) -> None:
         self.begin(self.reached)
@@ -66,6 +80,23 @@ class Walk:
         if self.stumbled:
             self.page_token = ""
         self.stumbled = True
+
+    def is_exhausted(self, order: PlatformOrder) -> bool:
+        """Tell whether the order was looked at often enough as it is listed."""
+        looked = self.looked.get(order.order_id)
+        return looked is not None and looked.listed == order and looked.times >= LOOKS_MAX
+
+    def note_look(self, order: PlatformOrder) -> None:
+        """Take note that the order was looked at because of how it is listed."""
+        before = self.looked.pop(order.order_id, None)
+        times = before.times if before is not None and before.listed == order else 0
+        self.looked[order.order_id] = Looked(order, times + 1)
+        if len(self.looked) > LOOKED_MAX:
+            del self.looked[next(iter(self.looked))]
+
+    def forget_look(self, order_id: str) -> None:
+        """Take note that the list brings no news of the order any more."""
+        self.looked.pop(order_id, None)
 
     def miss(self, order_id: str, update_time: datetime | None, now: datetime) -> None:
         """Take note of an order that could not be seen."""

@@ -108,6 +108,9 @@ class StorePlatform(Protocol):
     async def apply_status(self, update: StatusUpdate) -> StatusApplied:
         """Make the platform hold the status; write only what differs, never push an order back.
 
+        A status under which more can be collected (AUTHORIZED, PARTIALLY_CAPTURED) replaces none that makes the order
+        ``cancelled``: a cancellation that is not known here yet would be undone, and the order captured.
+
         Called at least once for each status, perhaps twice, after the fact is durable here. Never moves money.
 
         :raises OrderMissing: the order is gone; an operator is told, it is tried again at long intervals.

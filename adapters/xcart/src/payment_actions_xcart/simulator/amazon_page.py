@@ -9,7 +9,7 @@ from .amazon_module import LABELS, SERVICE_NAME, LaterModule, Notice
 from .first_module import FirstModule
 from .recompute import CAPTURES, REFUNDS, VOIDS
 from .shop import Order, Shop
-from .transactions import BackendTransaction
+from .transactions import BackendTransaction, Transaction
 
 _TITLES: Final = {"later": "Amazon Pay", "first": "Pay with Amazon"}
 _STATES: Final = {"I": "Initialized", "P": "In progress", "S": "Success", "W": "Pending", "F": "Failed"}
@@ -53,12 +53,17 @@ def _amounts(order: Order) -> str:
         ("Voided", paid.sum_succeeded(*VOIDS)),
         ("Refunded", paid.sum_succeeded(*REFUNDS)),
     )
-    lines = "".join(_amount(name, amount, paid.currency) for name, amount in amounts if amount)
+    lines = "".join(_amount(name, amount, paid) for name, amount in amounts if amount)
     return f'<ul class="amounts">{lines or "<li>Nothing authorized</li>"}</ul>'
 
 
-def _amount(name: str, amount: Decimal, currency: str) -> str:
-    return f"<li>{name} amount <bdi>{amount:,} {escape(currency)}</bdi></li>"
+def _amount(name: str, amount: Decimal, paid: Transaction) -> str:
+    return f"<li>{name} amount <bdi>{_digits(amount, paid)} {escape(paid.currency)}</bdi></li>"
+
+
+def _digits(amount: Decimal, paid: Transaction) -> str:
+    """Return an amount with as many decimals as the value at checkout has: an API may have written fewer."""
+    return f"{amount.quantize(paid.value):,}"
 
 
 def _buttons(order: Order, buttons: Sequence[str], query: str) -> str:
@@ -70,13 +75,13 @@ def _buttons(order: Order, buttons: Sequence[str], query: str) -> str:
 
 def _rows(order: Order) -> str:
     paid = order.transaction
-    rows = "".join(map(_row, paid.backend))
+    rows = "".join(_row(row, paid) for row in paid.backend)
     head = '<thead><tr><th>Backend transaction</th><th>Status</th><th class="number">Value</th></tr></thead>'
     cells = "".join(f"<dt>{escape(cell.name)}</dt><dd>{escape(cell.value)}</dd>" for cell in paid.cells)
     return f"""<details><summary>Transaction {escape(paid.public_id)}</summary>
 <table>{head}<tbody>{rows}</tbody></table><dl>{cells}</dl></details>"""
 
 
-def _row(row: BackendTransaction) -> str:
+def _row(row: BackendTransaction, paid: Transaction) -> str:
     state = escape(_STATES.get(row.status, row.status))
-    return f'<tr><td>{escape(row.type)}</td><td>{state}</td><td class="number">{row.value:,}</td></tr>'
+    return f'<tr><td>{escape(row.type)}</td><td>{state}</td><td class="number">{_digits(row.value, paid)}</td></tr>'

@@ -160,7 +160,8 @@ class InMemoryPlatform:
     def _apply(self, update: StatusUpdate) -> StatusApplied:
         order = self._existing(update.order_id)
         ahead = order.status in reachable(update.status)
-        if order.status is update.status or ahead:
+        opens = order.cancelled and update.status is PaymentStatus.PARTIALLY_CAPTURED  # The rest could be captured.
+        if order.status is update.status or ahead or opens:
             return StatusApplied(order.platform_status, written=False)
         word = WORDS[update.status]
         self.change(order.order_id, status=update.status, platform_status=word, cancelled=update.status in CLOSED)

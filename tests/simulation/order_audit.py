@@ -36,6 +36,8 @@ REFRESH_BEGINS_ANEW: Final = "only a refresh by staff begins a dispute anew"
 REFUND_FOUND: Final = "a refund that the shop shows is found"
 
 COLLECTABLE: Final = frozenset({PaymentStatus.PENDING, PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED})
+LEFT_TO_THE_SHOP: Final = frozenset({OrderState.CANCELLED, OrderState.DELETED, OrderState.OTHER_METHOD})
+"""What the shop missed of such an order it is told once the order is set right."""
 VOIDABLE: Final = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED})
 ORDER_REASONS: Final = frozenset(
     {ErrorReason.ORDER_CANCELLED, ErrorReason.ORDER_CHANGED, ErrorReason.ORDER_TOTAL_INVALID}
@@ -183,9 +185,12 @@ class OrderAuditor:
 
     def _check_war(self, payment: "Row", before: "Row") -> None:
         order_id, was, now = payment.order_id, before.store_update_state, payment.store_update_state
-        moved = payment.facts != before.facts or (before.anomaly and not payment.anomaly)
+        set_right = before.order_state in LEFT_TO_THE_SHOP and payment.order_state not in LEFT_TO_THE_SHOP
+        moved = payment.facts != before.facts or (before.anomaly and not payment.anomaly) or set_right
         ended = was is StoreUpdateState.DISPUTED and now is StoreUpdateState.PENDING
-        if ended and not moved:
+        if moved:
+            self._rewrites[order_id] = 0
+        elif ended:
             self._rewrites[order_id] = 0
             self._story.check(self.refreshing[order_id], REFRESH_BEGINS_ANEW, f"{payment} is written anew, unasked")
         if now is StoreUpdateState.DISPUTED and was is not now:
@@ -243,7 +248,7 @@ class OrderAuditor:
         return f"{payment}; the shop holds {order.status}, the store update is {payment.store_update_state}"
 
     def _is_left_to_the_shop(self, order: PlatformOrder, payment: "Row") -> bool:
-        """Tell whether the order's status is let be: it is cancelled or paid otherwise, and no money must be returned."""
+        """Tell whether the order's status is let be: the order is cancelled or paid otherwise, and holds no money."""
         if payment.status in (PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_REFUNDED):
             return False
         if order.method_name != self._world.method:

@@ -158,6 +158,8 @@ class Shop:
             status, word = self._held_before.pop(order_id)
             changes |= {"status": status, "platform_status": word, "cancelled": False}
             self.status_changes[order_id] += 1
+        if order.method_name != original.method_name:
+            self.status_changes[order_id] += 1  # A status that was let be until now is wrong again.
         self._platform.change(order_id, **changes)
         self._tell(f"order {order_id} is set right")
 

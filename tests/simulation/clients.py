@@ -42,6 +42,8 @@ class Clients:
 
     def _likely(self, order_id: str) -> tuple[Action, ...]:
         payment = self._world.auditor.payments.get(order_id)
+        if order_id in self._world.shop.shown_refunds:
+            return ()  # Where the shop shows a refund, hardly anybody asks for another.
         if payment is None:
             return (Action.CAPTURE, Action.VOID)
         return LIKELY.get(payment.status, ()) if payment.ours else ()

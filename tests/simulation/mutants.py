@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from msgspec.structs import replace
 
+from payment_actions_server.domain import decision
 from payment_actions_server.domain import payment as payments
 from payment_actions_server.domain.errors import GatewayUnavailable
 from payment_actions_server.domain.event import GENESIS, EventType
@@ -113,7 +114,7 @@ def _() -> Patches:
     def trust(offer: Any, amount_minor: int | None, currency_code: str | None) -> int:
         return offer.amount_minor if amount_minor is None else amount_minor
 
-    yield patch.object(actions, "resolve_amount", trust)
+    yield patch.object(decision, "resolve_amount", trust)
 
 
 @mutant("etag not checked", within=50, found_by="nothing starts under a stale etag")

@@ -18,6 +18,7 @@ from payment_actions_server.domain.transitions import forward
 from payment_actions_server.engine import PaymentView
 from payment_actions_server.plugins import PlatformOrder
 from payment_actions_server.plugins.fakes.platform import CLOSED
+from simulation.shop import COLLECTABLE
 
 if TYPE_CHECKING:
     from simulation.auditor import Intent, Row
@@ -35,7 +36,6 @@ BOUNDED_WAR: Final = "a tug of war with the shop is bounded"
 REFRESH_BEGINS_ANEW: Final = "only a refresh by staff begins a dispute anew"
 REFUND_FOUND: Final = "a refund that the shop shows is found"
 
-COLLECTABLE: Final = frozenset({PaymentStatus.PENDING, PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED})
 LEFT_TO_THE_SHOP: Final = frozenset({OrderState.CANCELLED, OrderState.DELETED, OrderState.OTHER_METHOD})
 """What the shop missed of such an order it is told once the order is set right."""
 VOIDABLE: Final = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED})
@@ -52,8 +52,7 @@ class Call:
     request: ActionRequest
     begin: datetime
     known: "Row | None"  #: The payment's record when the call began.
-    read: bool = False  #: Whether the shop showed it the order.
-    order: PlatformOrder | None = None  #: How the shop last showed it the order; None: as deleted.
+    order: PlatformOrder | None = None  #: How the shop last showed it the order; None: not at all, or as deleted.
 
 
 CALL: ContextVar[Call | None] = ContextVar("call", default=None)
@@ -91,7 +90,7 @@ class OrderAuditor:
         """Note what the shop showed to the call in whose task the reading was made."""
         call = CALL.get()
         if call is not None and call.request.order_id == order_id:
-            call.read, call.order = True, order
+            call.order = order
 
     def refused(self, call: Call, error: PaymentActionsError) -> None:
         """Look at a refusal: the order must be shown so, and must not be the reason where it bars nothing."""
@@ -130,7 +129,8 @@ class OrderAuditor:
             NO_BARRED_CAPTURE,
             f"{intent}; the order since its call began: {orders}",
         )
-        as_read = call.read and self._allows(call.order, intent, payment)
+        as_read = call.order is not None and call.order.total_minor == payment.order_total_minor
+        as_read = as_read and self._allows(call.order, intent, payment)
         self._story.check(as_read, CAPTURED_AS_READ, f"{intent}; its call read {call.order}")
         other = self._has_found_other_total(intent.order_id, call)
         self._story.check(not other, SHOWN_FIRST, f"{intent}; its own call had found another total")

@@ -14,7 +14,8 @@ from payment_actions_server.plugins.fakes import WORDS
 if TYPE_CHECKING:
     from simulation.world import World
 
-ORDERS_LIVELY_MAX = 3
+COLLECTABLE: Final = frozenset({PaymentStatus.PENDING, PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED})
+ORDERS_LIVELY_MAX: Final = 3
 """How many orders, the latest ones, the shop is busy with."""
 
 _ACTS: Final = MappingProxyType(
@@ -47,7 +48,7 @@ LIVELY: Final = Mood("lively", seconds=8.0, stubborn=0.1)
 MOODS: Final = (QUIET, QUIET, QUIET, LIVELY)
 """Of worlds without a theme."""
 
-TOTAL_ACTS: Final = MappingProxyType(_ACTS | {"reprice": 40, "recompute": 0, "show a refund": 0})
+TOTAL_ACTS: Final = MappingProxyType(dict.fromkeys(_ACTS, 0) | {"reprice": 20, "cancel": 1, "set right": 2})
 STATUS_ACTS: Final = MappingProxyType(_ACTS | {"recompute": 40, "show a refund": 0, "delete": 1})
 REFUND_ACTS: Final = MappingProxyType(dict.fromkeys(_ACTS, 0) | {"show a refund": 20, "recompute": 1, "cancel": 1})
 
@@ -70,9 +71,17 @@ class Shop:
         """Act again and again, until the shop is quiet."""
         while not self.quiet:
             await asyncio.sleep(self._random.expovariate(1 / self._mood.seconds))
-            orders = [order_id for order_id in self._platform.history if self._gateway.truth(order_id) is not None]
-            if orders and not self.quiet:
-                self._act(self._random.choice(orders[-ORDERS_LIVELY_MAX:]))
+            if not self.quiet and (order_id := self._choose()):
+                self._act(order_id)
+
+    def _choose(self) -> str:
+        """Return an order, rather one of which money can still be collected; empty: there is none."""
+        known = {order_id: self._gateway.truth(order_id) for order_id in self._platform.history}
+        orders = [order_id for order_id, truth in known.items() if truth is not None]
+        if self._random.random() < 0.6:
+            collectable = [order_id for order_id in orders if known[order_id].status in COLLECTABLE]
+            orders = collectable or orders
+        return self._random.choice(orders[-ORDERS_LIVELY_MAX:]) if orders else ""
 
     def become_quiet(self) -> None:
         """Do nothing by itself any more.

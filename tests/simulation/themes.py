@@ -114,14 +114,16 @@ SHOP_THEMES: Final = (
     # An order changes while it is read: the shop answers late, the intent's commit is slow, and others look meanwhile.
     Theme(
         "orders change while they are read",
-        MappingProxyType({"platform: answer late": 0.1, "commit: slow before": 0.3, "commit: conflict": 0.05}),
+        MappingProxyType({"platform: answer late": 0.05, "commit: slow before": 0.3, "commit: conflict": 0.05}),
         amounts=(12_990,),
         partial=True,
         moody=False,
-        pace_seconds=2.0,
-        slow_leases=(0.1, 0.4),
-        weights=MappingProxyType(_BUSY | {"refresh": 60, "double click": 20, "console": 1}),
-        mood=LIVELY._replace(seconds=1.5, acts=TOTAL_ACTS),
+        pace_seconds=4.0,
+        slow_leases=(0.2, 0.6),
+        weights=MappingProxyType(
+            _BUSY | {"act": 40, "place": 4} | dict.fromkeys(("double click", "ask twice", "burst", "console"), 1)
+        ),
+        mood=LIVELY._replace(seconds=2.5, acts=TOTAL_ACTS),
         discovery_seconds=5.0,
     ),
     # A shop that cannot be asked says nothing of its orders: no money moves meanwhile.

@@ -179,3 +179,33 @@ async def test_an_id_is_for_a_status_of_the_shop_without_a_code(connect, shop, n
         await connect(statuses={"VOIDED": f"id:{number}"}).apply_status(update(S.VOIDED))
     assert caught.value.key == "statuses.VOIDED"
     assert shop.order(1)["payment_status"] == "A"
+
+
+@legacy
+async def test_an_id_that_now_belongs_to_another_status_is_not_written(connect, shop):
+    """The shop is restored from a backup, and gives the id of a status of its own out again."""
+    number = shop.back_up()
+    shop.add_status("payment", code="VOID", name="Void")
+    shop.create(payment_status="A")
+    platform = connect(statuses={"VOIDED": "VOID"})
+    assert (await platform.apply_status(update(S.VOIDED))).written
+    shop.restore(number)
+    shop.add_status("payment", code="RECO", name="Reconciled")
+    shop.create(payment_status="A")
+    with pytest.raises(SettingsError, match="no payment status 'VOID'"):
+        await platform.apply_status(update(S.VOIDED))
+    assert shop.order(1)["payment_status"] == "A"
+
+
+@legacy
+async def test_codes_that_changed_places_are_not_mixed_up(platform, shop):
+    shop.create(payment_status="A")
+    shop.create(payment_status="A")
+    await platform.apply_status(update(S.VOIDED))
+    for number, code in ((6, "X"), (4, "C"), (6, "P")):  # Another client of the API swaps the codes of two statuses.
+        shop.update(1, payment_status={"id": number})
+        shop.legacy(**{"_method": "put", "_path": "order/1", "model[paymentStatus][id]": number,
+                       "model[paymentStatus][code]": code})  # fmt: skip
+    assert (codes(shop)[4], codes(shop)[6]) == ("C", "P")
+    await platform.apply_status(update(S.VOIDED, "2"))
+    assert shop.order(2)["payment_status"] == "C"

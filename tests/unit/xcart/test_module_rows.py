@@ -82,6 +82,31 @@ def test_a_row_that_waits_for_more_than_was_refunded_is_left_waiting():
     assert [(row.get("id"), row["value"]) for row in found.rows] == [(None, "10.00")]
 
 
+@pytest.mark.parametrize(("told", "minor"), [("19.989999999999998", 1999), ("129.90000000000001", 12990)])
+def test_the_noise_of_a_float_is_no_amount_that_is_missing(told, minor):
+    """PHP before 7.1 writes 19.99 as 19.989999999999998: a row for the rest would be added at each attempt."""
+    raw = transaction(("auth", "S", told), ("capture", "S", told), ("refund", "S", told))
+    assert entries(raw, update(S.REFUNDED, captured=minor, refunded=minor)).rows == []
+
+
+def test_the_noise_of_a_float_keeps_no_row_from_being_completed():
+    raw = transaction(AUTH, ("capture", "S", "129.90"), ("refund", "W", "129.90000000000001"))
+    found = entries(raw, update(S.REFUNDED, captured=12990, refunded=12990))
+    assert [(row.get("id"), row["status"], Decimal(row["value"])) for row in found.rows] == [
+        ("102", "S", Decimal("129.90"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "captured", "words"),
+    [(S.PARTIALLY_CAPTURED, 9000, True), (S.CAPTURED, 9000, True), (S.CAPTURED, 10000, False)],
+)
+def test_staff_are_told_of_a_refund_button_that_returns_more_than_was_captured(status, captured, words):
+    wanted = update(status, captured=captured)
+    own = module_transaction(applied(transaction(AUTH), entries(transaction(AUTH), wanted)))
+    assert ("Refund button" in notice(own, wanted)) is words
+
+
 @pytest.mark.parametrize(("held", "changed"), [("", True), ("C9", False)])
 def test_only_an_empty_cell_is_filled_and_by_its_id(held, changed):
     found = entries(transaction(AUTH, cells=[("amazonCaptureId", held)]), update(S.CAPTURED, captured=10000))

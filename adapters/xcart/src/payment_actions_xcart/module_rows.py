@@ -22,6 +22,8 @@ _SUCCESS: Final = "S"
 _WAITING: Final = "W"
 _VOID: Final = "V"
 
+_DECIMALS: Final = 4  # Of an amount in X-Cart's database.
+
 _CLOSED: Final = frozenset({PaymentStatus.VOIDED, PaymentStatus.EXPIRED, PaymentStatus.DECLINED})
 _REFUNDED: Final = frozenset({PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 
@@ -105,7 +107,12 @@ def backend_rows(transaction: Mapping[str, Any]) -> list[BackendRow]:
     """Return what X-Cart did about a transaction; a row without a usable value says nothing."""
     found = answers.rows(answers.pick(transaction, "backend_transactions", "backendTransactions"))
     return [
-        BackendRow(answers.text(row, "id"), answers.text(row, "type"), answers.text(row, "status"), value)
+        BackendRow(
+            answers.text(row, "id"),
+            answers.text(row, "type"),
+            answers.text(row, "status"),
+            answers.without_noise(value, _DECIMALS),
+        )
         for row in found
         if (value := answers.decimal(row, "value")) is not None
     ]

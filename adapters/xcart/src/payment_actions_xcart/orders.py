@@ -29,12 +29,6 @@ _ROLES: Final = {
     "amazonrefundid": "refund",
 }
 
-# PHP before 7.1 writes 129.90 as 129.90000000000001. Far above that noise, far below any minor unit.
-_NOISE: Final = Decimal("1e-6")
-
-# More than any amount has. Rounding far more fails with an error that is no ValueError; such an amount has no noise.
-_DIGITS_MAX: Final = 20
-
 _TEXT_LENGTH_MAX: Final = 40
 
 Named = Mapping[str, str]
@@ -99,11 +93,7 @@ def minor_units(amount: Decimal, currency_code: str) -> int:
 
     :raises ValueError: finer than the minor unit, too large, or an unknown currency.
     """
-    if amount.is_finite() and amount.adjusted() < _DIGITS_MAX:
-        rounded = round(amount, exponent(currency_code))
-        if abs(amount - rounded) <= _NOISE:
-            amount = rounded
-    return to_minor(amount, currency_code)
+    return to_minor(answers.without_noise(amount, exponent(currency_code)), currency_code)
 
 
 def references(*sources: Named) -> tuple[GatewayReference, ...]:
@@ -152,5 +142,5 @@ def _status(stored: StoredOrder, statuses: StatusMap) -> PaymentStatus:
     collected = status in (PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_CAPTURED)
     if not collected or stored.refunded <= 0:
         return status
-    whole = stored.total is not None and stored.refunded >= stored.total
+    whole = stored.total is not None and stored.refunded >= stored.total - answers.NOISE
     return PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED

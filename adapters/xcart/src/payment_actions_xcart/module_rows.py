@@ -39,6 +39,10 @@ REFUND_LIVE: Final = (
     "X-Cart's own Refund button still returns the full amount: do not use it. Amazon may return more than was paid"
 )
 
+DOUBLED: Final = (
+    "X-Cart's own section shows one call to Amazon twice, so that its amounts are too high: go by the amounts here"
+)
+
 
 class BackendRow(NamedTuple):
     """One call to the gateway that X-Cart recorded."""
@@ -162,9 +166,21 @@ def notice(own: ModuleTransaction, update: StatusUpdate) -> str:
     authorized = any(row.type == "auth" and row.status == _SUCCESS for row in own.rows)
     if authorized and not settled and own.value(_AUTHORIZATION_CELL):
         return CAPTURE_LIVE
+    if _is_doubled(own, CAPTURES, update.captured_minor, update) or _is_doubled(
+        own, REFUNDS, update.refunded_minor, update
+    ):
+        return DOUBLED
     captured = own.has_succeeded(CAPTURES) and own.value(_CAPTURE_CELL)
     refunded = own.has_succeeded(REFUNDS) or own.value(_REFUND_CELL)
-    return REFUND_LIVE if update.status in _REFUNDED and captured and not refunded else ""
+    initial = own.initial()
+    partly = initial is not None and own.succeeded(CAPTURES) < initial.value
+    return REFUND_LIVE if captured and not refunded and (partly or update.status in _REFUNDED) else ""
+
+
+def _is_doubled(own: ModuleTransaction, types: frozenset[str], minor: int, update: StatusUpdate) -> bool:
+    """Tell whether X-Cart shows more than moved, and one and the same row twice."""
+    done = [(row.type, row.value) for row in own.rows if row.type in types and row.status == _SUCCESS]
+    return len(set(done)) < len(done) and own.succeeded(types) > to_decimal(minor, update.currency_code)
 
 
 def _add_amount(

@@ -58,7 +58,8 @@ class OwnSection:
 def first_module_notice(held: HeldOrder, spelling: str, update: StatusUpdate) -> str:
     """Return what staff must not do in the section of X-Cart's first Amazon module.
 
-    That module goes by the order's status: of a paid order it offers to refund the full amount.
+    That module goes by the order's status: of a paid order it offers to refund the order's total.
     """
     first = "amazon_pa_capture_id" in held.details or "AmazonOrderReferenceId" in held.details
-    return REFUND_LIVE if first and spelling == "P" and update.status is PaymentStatus.PARTIALLY_REFUNDED else ""
+    partly = update.status is PaymentStatus.PARTIALLY_REFUNDED or 0 < update.captured_minor < update.authorized_minor
+    return REFUND_LIVE if first and spelling == "P" and partly else ""

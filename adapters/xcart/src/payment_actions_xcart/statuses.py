@@ -126,6 +126,13 @@ class StatusMap:
             return None
         return Wanted(wanted, self.spellings(wanted))
 
+    def is_beyond(self, held: str, update: StatusUpdate) -> bool:
+        """Tell whether ``held`` says that more money moved than did."""
+        wanted, rank = self._recorded_as(update), self._rank(held)
+        if rank is None or self.code(wanted) == held:
+            return False
+        return rank > _RANKS[wanted] and rank >= _RANKS[_S.PARTIALLY_CAPTURED]
+
     def _recorded_as(self, update: StatusUpdate) -> PaymentStatus:
         """Return the status to write; "Paid" would overstate an order that was never captured whole."""
         status = update.status

@@ -27,6 +27,7 @@ _DECIMALS: Final = 4  # Of an amount in X-Cart's database.
 _CLOSED: Final = frozenset({PaymentStatus.VOIDED, PaymentStatus.EXPIRED, PaymentStatus.DECLINED})
 _REFUNDED: Final = frozenset({PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 
+ORDER_REFERENCE_CELL: Final = "amazonOrderReferenceId"
 _AUTHORIZATION_CELL: Final = "amazonAuthorizationId"
 _CAPTURE_CELL: Final = "amazonCaptureId"
 _REFUND_CELL: Final = "amazonRefundId"
@@ -135,7 +136,7 @@ def module_transaction(transaction: Mapping[str, Any]) -> ModuleTransaction | No
         rows=backend_rows(transaction),
         cells=cells,
     )
-    known = own.value(_AUTHORIZATION_CELL) or own.value("amazonOrderReferenceId")
+    known = own.value(_AUTHORIZATION_CELL) or own.value(ORDER_REFERENCE_CELL)
     return own if known and own.initial() else None
 
 

@@ -302,3 +302,16 @@ async def test_staff_are_told_of_a_status_that_claims_more_than_the_money(platfo
 async def test_the_first_modules_refund_button_returns_more_than_was_captured(platform, shop):
     shop.create(storage="order_details", payment_status="A", amazon=AUTHORIZED)
     assert "Refund button" in (await platform.apply_status(update(S.CAPTURED, captured=12000))).notice
+
+
+@legacy
+@pytest.mark.parametrize("code", ["P", "PP"])
+async def test_an_order_that_staff_set_back_after_a_full_refund_reads_as_changed(platform, shop, code):
+    """Its own rows say refunded; the status that staff see does not, and is to be written again."""
+    later_order(shop)
+    done = update(S.REFUNDED, captured=12990, refunded=12990)
+    await platform.apply_status(done)
+    assert (await platform.read_order("1")).status is S.REFUNDED
+    shop.update(1, payment_status=code)
+    assert (await platform.read_order("1")).status is not S.REFUNDED
+    assert (await platform.apply_status(done)).written

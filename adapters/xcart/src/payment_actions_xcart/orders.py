@@ -137,10 +137,10 @@ def _at_least(amount: Decimal, currency_code: str) -> int:
 
 
 def _status(stored: StoredOrder, statuses: StatusMap) -> PaymentStatus:
-    """Return the status that the code says; X-Cart has no code for a part refunded alone, so its refunds tell."""
+    """Return the status that the code says; X-Cart has no code for a part refunded alone, so its refunds tell.
+
+    Only ``R`` says refunded. An order that was refunded and then set to "Paid" by hand must read as changed.
+    """
     status = statuses.meaning(stored.code)
     collected = status in (PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_CAPTURED)
-    if not collected or stored.refunded <= 0:
-        return status
-    whole = stored.total is not None and stored.refunded >= stored.total - answers.NOISE
-    return PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED
+    return PaymentStatus.PARTIALLY_REFUNDED if collected and stored.refunded > 0 else status

@@ -6,7 +6,14 @@ from decimal import Decimal
 import pytest
 
 from payment_actions_server.plugins import GatewayReference, PaymentStatus, StatusUpdate
-from payment_actions_xcart.module_rows import CAPTURES, REFUND_LIVE, REFUNDS, missing_entries, module_transaction, notice
+from payment_actions_xcart.module_rows import (
+    CAPTURES,
+    REFUND_LIVE,
+    REFUNDS,
+    missing_entries,
+    module_transaction,
+    notice,
+)
 
 S = PaymentStatus
 REFERENCES = (GatewayReference("capture", "C1"), GatewayReference("capture", "C2"), GatewayReference("refund", "R1"))

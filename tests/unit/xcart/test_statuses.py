@@ -153,3 +153,7 @@ def test_a_closing_status_that_shares_the_code_of_an_open_order_closes_no_open_o
     assert spelling(statuses, open_code, update(other)) == statuses.code(other)
     if open_code == "Q":
         assert spelling(statuses, "Q", update(S.AUTHORIZED)) == "A"
+
+
+def test_a_shop_that_leaves_refunded_orders_paid_has_no_cancelled_paid_order():
+    assert not StatusMap({S.REFUNDED: "P"}).is_cancelled("P")

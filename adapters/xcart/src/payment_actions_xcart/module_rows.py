@@ -209,6 +209,7 @@ def _add_void(entries: Entries, own: ModuleTransaction, update: StatusUpdate, da
         entries.rows.append(_new_row("void", initial.value, date))
     if own.status != _VOID:
         entries.status = _VOID
+    _fill(entries, own, "authorizationStatus", "Closed", only_over=("Pending",))  # Else X-Cart offers Refresh.
 
 
 def _fill(entries: Entries, own: ModuleTransaction, name: str, value: str, *, only_over: tuple[str, ...]) -> None:

@@ -324,3 +324,32 @@ async def test_dispute_begins_anew_also_if_staff_refreshes_during_a_look_that_no
         await listed
         await asyncio.sleep(10)
         assert here.platform.order("1").status is PaymentStatus.CAPTURED
+
+
+@in_virtual_time
+async def test_status_that_was_let_be_while_the_order_was_paid_otherwise_is_overruled_once_the_order_is_set_right(
+    tmp_path,
+):
+    async with world(tmp_path, policy=LOOKING) as here:
+        here.authorized()
+        await here.void()
+        await asyncio.sleep(5)
+        shop_changes(here, PaymentStatus.AUTHORIZED, method_code="phone", method_name="Phone Ordering")
+        await asyncio.sleep(65)
+        assert here.platform.order("1").status is PaymentStatus.AUTHORIZED
+        here.platform.change("1", method_code="amazon_pay", method_name="Amazon Pay")
+        await asyncio.sleep(65)
+        assert here.platform.order("1").status is PaymentStatus.VOIDED
+
+
+@in_virtual_time
+async def test_void_of_an_order_that_is_paid_otherwise_is_told_to_the_shop_once_the_order_is_set_right(tmp_path):
+    async with world(tmp_path, policy=LOOKING) as here:
+        here.authorized()
+        await here.view()
+        here.platform.change("1", method_code="phone", method_name="Phone Ordering")
+        await here.refresh()
+        await here.void()
+        here.platform.change("1", method_code="amazon_pay", method_name="Amazon Pay")
+        await asyncio.sleep(65)
+        assert here.platform.order("1").status is PaymentStatus.VOIDED

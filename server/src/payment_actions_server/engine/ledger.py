@@ -117,8 +117,8 @@ class Ledger:
     def _withdraw(self, work: PaymentWork, order_state: OrderState) -> None:
         """Let be what waits to be written: the shop shall not hold it any more."""
         known = work.known_store_update()
-        if order_state is OrderState.DELETED:
-            known = replace(known, platform_status="")  # Should the order be there again, its status is news.
+        if order_state is not OrderState.CANCELLED:
+            known = replace(known, platform_status="")  # Should the order be the payment's again, its status is news.
         if known.state is StoreUpdateState.PENDING:
             known = replace(
                 known,
@@ -152,11 +152,12 @@ class Ledger:
     def answer_store(self, work: PaymentWork, payment: Payment, was: str, cause: Cause) -> None:
         """Have the payment's status written again, which the store changed by itself; after some times, no more.
 
-        :param was: the store's status before, in its own word.
+        :param was: the store's status before, in its own word; empty where nothing of it was remembered.
         """
         known, most = work.known_store_update(), self._context.policy.store_reverts_max
         held, reverts = known.platform_status, known.reverts + 1
-        message = f"The store held {was!r} and now holds {held!r}, although the payment is {payment.status}."
+        since = f"held {was!r} and now holds" if was else "holds"
+        message = f"The store {since} {held!r}, although the payment is {payment.status}."
         if reverts <= most:
             self.tell_store(work, payment, reverts=reverts)
             message += f" The payment's status is to be written again ({reverts} of {most})."

@@ -118,7 +118,7 @@ class Orders:
             # It is shown beside the order's state. A status that ours may overrule waits for the gateway's word.
             known = work.known_store_update()
             if known.state is StoreUpdateState.IN_SYNC:
-                work.put_store_update(replace(known, platform_status=order.platform_status))
+                work.put_store_update(replace(known, platform_status=_held_word(store, payment, order)))
         return payment
 
     def follow_status(
@@ -137,9 +137,10 @@ class Orders:
         if work.operation is not None or payment.under_way is not None:
             return  # The shop may show its result already. A later look compares again.
         agreed = may_hold(store, payment, order)
-        changed = known.platform_status != order.platform_status
+        word = _held_word(store, payment, order)
+        changed = known.platform_status != word
         if changed:
-            known = replace(known, platform_status=order.platform_status)
+            known = replace(known, platform_status=word)
             work.put_store_update(known)
         if known.state is StoreUpdateState.DISPUTED and agreed:
             work.put_store_update(replace(known, state=StoreUpdateState.IN_SYNC, last_error=""))
@@ -232,6 +233,17 @@ def terms_of(payment: Payment) -> OrderTerms:
 def known_currency(order: PlatformOrder) -> str:
     """Return the order's currency, or the word for none where ISO 4217 lacks it."""
     return order.currency_code if order.currency_code in EXPONENTS else NO_CURRENCY
+
+
+def _held_word(store: Store, payment: Payment, order: PlatformOrder) -> str:
+    """Return the shop's own word for the order's status, as it is to be remembered.
+
+    That of an order whose payment is over, and that is paid otherwise now, is not: once the order is set right, nothing
+    else in the record would tell that the word was let be.
+    """
+    over = not payment.collectable and order.status is not payment.status
+    otherwise = not store.takes(order.method_code, order.method_name)
+    return "" if over and otherwise and may_hold(store, payment, order) else order.platform_status
 
 
 def _total_minor(payment: Payment, order: PlatformOrder, *, other_currency: bool) -> int:

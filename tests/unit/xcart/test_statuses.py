@@ -143,7 +143,9 @@ def test_a_status_without_a_code_is_followed_where_it_is_named():
     assert spelling(PLAIN, "id:8", update(S.CAPTURED, captured=100)) is None
 
 
-@pytest.mark.parametrize(("closing", "open_code"), [(S.DECLINED, "Q"), (S.VOIDED, "Q"), (S.EXPIRED, "A"), (S.DECLINED, "A")])
+@pytest.mark.parametrize(
+    ("closing", "open_code"), [(S.DECLINED, "Q"), (S.VOIDED, "Q"), (S.EXPIRED, "A"), (S.DECLINED, "A")]
+)
 def test_a_closing_status_that_shares_the_code_of_an_open_order_closes_no_open_order(closing, open_code):
     """Such a shop has a declined order wait for payment again; each of its orders would count as cancelled."""
     statuses = StatusMap({closing: open_code})

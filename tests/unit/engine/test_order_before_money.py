@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from support.virtual_time import in_virtual_time
@@ -345,6 +346,30 @@ async def test_refund_that_the_shop_shows_is_asked_about_again_and_again_but_not
         assert len(here.asked("snapshot")) == looked
 
 
+@in_virtual_time
+async def test_refund_that_the_shop_shows_is_asked_about_however_often_staff_refreshed_before(tmp_path):
+    async with world(tmp_path, policy=EnginePolicy(discovery_seconds=60, refund_looks_max=2)) as here:
+        here.authorized()
+        await here.capture()
+        for _ in range(3):
+            await here.refresh()
+        here.gateway.console(Action.REFUND, "1")
+        here.platform.change("1", refunded_minor=TOTAL)
+        await asyncio.sleep(65)
+        assert await here.status() is PaymentStatus.REFUNDED
+
+
+@in_virtual_time
+async def test_refund_that_the_shop_shows_is_asked_about_although_a_look_is_planned_for_next_month(tmp_path):
+    async with world(tmp_path, policy=EnginePolicy(discovery_seconds=60), partial=True) as here:
+        here.authorized(expire_time=here.clock.now() + timedelta(days=29))
+        await here.capture(amount_minor=1_000, currency_code="USD")
+        here.gateway.console(Action.REFUND, "1", 500)
+        here.platform.change("1", refunded_minor=500)
+        await asyncio.sleep(65)
+        assert (await here.view()).payment.refunded_minor == 500
+
+
 # -- What the lists of changed orders tell ----------------------------------------------------------------------------
 
 
@@ -396,6 +421,29 @@ async def test_order_that_is_known_as_it_is_listed_is_no_news(tmp_path):
         await here.capture()
         await asyncio.sleep(200)
         assert reads(here) == ["1", "1"], "at first sight, and before the capture"
+
+
+@in_virtual_time
+async def test_snapshot_of_an_order_that_moved_to_another_method_meanwhile_is_not_followed(tmp_path):
+    async with world(tmp_path) as here:
+        here.pending()
+        await here.view()
+        here.platform.cancel("1")
+        other, snapshot = here.replica(), here.gateway.snapshot
+
+        async def slow_snapshot(payment):
+            shown = await snapshot(payment)
+            await asyncio.sleep(5)
+            return shown
+
+        here.gateway.snapshot = slow_snapshot
+        looking = asyncio.ensure_future(here.refresh())
+        await asyncio.sleep(1)
+        move_to_another_method(here)
+        await other.refresh(STORE, "1")
+        await looking
+        payment = (await here.view()).payment
+        assert (payment.ours, payment.status, payment.anomaly) == (False, PaymentStatus.VOIDED, "")
 
 
 # -- A total that is no amount ----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from support.virtual_time import in_virtual_time
 from support.world import TOTAL, world
 
-from payment_actions_server.domain.errors import OrderCancelled, OrderChanged
+from payment_actions_server.domain.errors import OrderCancelled, OrderChanged, PlatformUnavailable
 from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.status import OrderState
 from payment_actions_server.engine import EnginePolicy, PaymentQuery
@@ -370,3 +370,53 @@ async def test_order_that_is_cancelled_during_a_capture_of_a_part_is_not_opened_
         await here.void()
         await asyncio.sleep(5)
         assert here.platform.order("1").status is PaymentStatus.CAPTURED, "the shop must show that there is money"
+
+
+@in_virtual_time
+async def test_order_that_comes_back_with_another_total_is_not_captured_unseen(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        here.platform.change("1", total_minor=6_000)
+        here.platform.cancel("1")
+        await here.view()
+        here.platform.change(
+            "1", total_minor=TOTAL, status=PaymentStatus.AUTHORIZED, platform_status="Authorized", cancelled=False
+        )
+        with pytest.raises(OrderChanged, match=r"its total was 60\.00 USD and is 129\.90 USD"):
+            await here.capture()
+        assert here.asked("capture") == []
+        assert (await here.capture()).operation.amount_minor == TOTAL
+
+
+@in_virtual_time
+async def test_order_that_the_platform_spells_otherwise_is_not_taken_for_deleted(tmp_path):
+    async with world(tmp_path) as here:
+        here.authorized()
+        await here.view()
+        read_order = here.platform.read_order
+
+        async def spelling_otherwise(order_id):
+            return replace(await read_order(order_id), order_id=f"0{order_id}")
+
+        here.platform.read_order = spelling_otherwise
+        with pytest.raises(PlatformUnavailable, match="knows order '1' as '01'"):
+            await here.capture()
+        await here.refresh()
+        assert (await here.view()).payment.order_state is OrderState.PLACED
+
+
+@in_virtual_time
+async def test_refund_under_way_that_the_shop_shows_as_done_is_no_change_of_its_own(tmp_path):
+    async with world(tmp_path, policy=LOOKING) as here:
+        here.authorized()
+        await here.capture()
+        await asyncio.sleep(5)
+        here.gateway.pend_next(Action.REFUND)
+        await here.refund()
+        here.platform.change("1", status=PaymentStatus.REFUNDED, platform_status="Refunded")
+        await asyncio.sleep(65)
+        assert EventType.STORE_STATUS_CHANGED not in await here.told()
+        here.gateway.decline(here.gateway.pending_references("1")[0])
+        await asyncio.sleep(4_000)
+        assert await here.status() is PaymentStatus.CAPTURED
+        assert EventType.STORE_STATUS_CHANGED in await here.told(), "once it is known, the shop is wrong"

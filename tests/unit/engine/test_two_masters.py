@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from support.virtual_time import in_virtual_time
 from support.world import STORE, TOTAL, world
 
@@ -111,6 +112,27 @@ async def test_dispute_is_over_when_the_shop_holds_the_status_by_itself(tmp_path
         assert await attention(here) == []
         await quarrel(here, 1)
         assert (await here.view()).store_update.state is StoreUpdateState.DISPUTED, "its patience is used up"
+
+
+@in_virtual_time
+async def test_status_that_the_shop_holds_wrongly_is_written_when_staff_refreshes(tmp_path):
+    """A wrong map of statuses, corrected later: the shop took nothing for done, and nothing changed since."""
+    async with world(tmp_path, policy=LOOKING) as here:
+        here.authorized()
+        apply_status = here.platform.apply_status
+
+        async def misled_by_its_map(update):
+            return StatusApplied("Authorized", written=False)
+
+        here.platform.apply_status = misled_by_its_map
+        await here.capture()
+        await asyncio.sleep(65)
+        here.platform.apply_status = apply_status
+        assert here.platform.order("1").status is PaymentStatus.AUTHORIZED
+        await here.refresh()
+        await asyncio.sleep(5)
+        assert here.platform.order("1").status is PaymentStatus.CAPTURED
+        assert EventType.STORE_STATUS_CHANGED not in await here.told()
 
 
 @in_virtual_time
@@ -262,3 +284,72 @@ async def test_two_replicas_overrule_one_change_of_the_shop_once(tmp_path):
         await asyncio.sleep(130)
         assert (await here.view()).store_update.reverts == 1
         assert written(here) == [PaymentStatus.CAPTURED] * 2
+
+
+@in_virtual_time
+async def test_status_that_the_shop_changed_back_is_news_also_where_it_shows_a_refund_that_never_was(tmp_path):
+    policy = EnginePolicy(discovery_seconds=60, refund_looks_max=1)
+    async with world(tmp_path, policy=policy) as here:
+        await captured(here)
+        here.platform.change("1", refunded_minor=TOTAL)
+        await asyncio.sleep(150)
+        shop_changes(here, PaymentStatus.AUTHORIZED)
+        await asyncio.sleep(65)
+        assert here.platform.order("1").status is PaymentStatus.CAPTURED
+
+
+@pytest.mark.parametrize("seconds", [1, 8], ids=["while it reads the order", "once it is past the shop's status"])
+@in_virtual_time
+async def test_dispute_begins_anew_also_if_staff_refreshes_during_a_look_that_nobody_asked_for(tmp_path, seconds):
+    async with world(tmp_path, policy=LOOKING) as here:
+        await captured(here)
+        await quarrel(here, MOST + 1)
+        read_order, change = here.platform.read_order, here.storage.change
+
+        async def slow_read(order_id):
+            order = await read_order(order_id)
+            await asyncio.sleep(5)
+            return order
+
+        async def slow_change(*arguments, **options):
+            changed = await change(*arguments, **options)
+            await asyncio.sleep(1)
+            return changed
+
+        here.platform.read_order, here.storage.change = slow_read, slow_change
+        here.platform.change("1", order_number="#1-2")
+        listed = asyncio.ensure_future(here.engine._discovery.discover(STORE))
+        await asyncio.sleep(seconds)
+        await here.refresh()
+        await listed
+        await asyncio.sleep(10)
+        assert here.platform.order("1").status is PaymentStatus.CAPTURED
+
+
+@in_virtual_time
+async def test_status_that_was_let_be_while_the_order_was_paid_otherwise_is_overruled_once_the_order_is_set_right(
+    tmp_path,
+):
+    async with world(tmp_path, policy=LOOKING) as here:
+        here.authorized()
+        await here.void()
+        await asyncio.sleep(5)
+        shop_changes(here, PaymentStatus.AUTHORIZED, method_code="phone", method_name="Phone Ordering")
+        await asyncio.sleep(65)
+        assert here.platform.order("1").status is PaymentStatus.AUTHORIZED
+        here.platform.change("1", method_code="amazon_pay", method_name="Amazon Pay")
+        await asyncio.sleep(65)
+        assert here.platform.order("1").status is PaymentStatus.VOIDED
+
+
+@in_virtual_time
+async def test_void_of_an_order_that_is_paid_otherwise_is_told_to_the_shop_once_the_order_is_set_right(tmp_path):
+    async with world(tmp_path, policy=LOOKING) as here:
+        here.authorized()
+        await here.view()
+        here.platform.change("1", method_code="phone", method_name="Phone Ordering")
+        await here.refresh()
+        await here.void()
+        here.platform.change("1", method_code="amazon_pay", method_name="Amazon Pay")
+        await asyncio.sleep(65)
+        assert here.platform.order("1").status is PaymentStatus.VOIDED

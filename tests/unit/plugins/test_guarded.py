@@ -135,7 +135,7 @@ class Shy:
         return QUOTED
 
 
-@pytest.mark.parametrize("word", [Shy(), QUOTED.encode(), ["key", SECRET]], ids=repr)
+@pytest.mark.parametrize("word", [Shy(), QUOTED.encode(), ["key", SECRET]], ids=["object", "bytes", "list"])
 async def test_word_that_is_no_text_quotes_no_secret_either(word):
     told = await gateway(GatewayResult(state=ResultState.PENDING, message=word)).capture(None)
     assert "[secret]" in told.message

@@ -122,7 +122,7 @@ def test_a_shop_without_the_status_for_a_part_refunded_is_told_paid():
     assert StatusMap({S.PARTIALLY_REFUNDED: "PR"}).spellings(S.PARTIALLY_REFUNDED) == ("PR",)
 
 
-@pytest.mark.parametrize("status", set(PaymentStatus))
+@pytest.mark.parametrize("status", PaymentStatus)
 def test_an_order_that_lost_its_status_is_told_any(status):
     assert spelling(PLAIN, "", update(status, captured=100)) == CODES[status]
 

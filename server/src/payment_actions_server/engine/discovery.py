@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from payment_actions_server.domain.payment import PaymentKey
+from payment_actions_server.domain.payment import Payment, PaymentKey
 from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.domain.text import in_words
 from payment_actions_server.engine.context import Context
@@ -129,13 +129,18 @@ class Discovery:
             return False  # The platform could list the order, and not tell its payment.
         if as_ordered(store, payment, order) != payment:
             return True
-        unknown_refund = order.refunded_minor > payment.refunded_minor and payment.next_refresh_time is None
-        if unknown_refund and payment.refreshes < self._context.policy.refund_looks_max:
+        if self._may_find_refund(order, payment):
             return True
         update = known.store_update
         if update.state is StoreUpdateState.DISPUTED:
             return may_hold(store, payment, order)
         return order.status is not payment.status and order.platform_status != update.platform_status
+
+    def _may_find_refund(self, order: PlatformOrder, payment: Payment) -> bool:
+        """Tell whether the gateway is to be asked about a refund that only the shop shows."""
+        policy, due = self._context.policy, payment.next_refresh_time
+        asked_enough = payment.refreshes >= policy.refund_looks_max or not policy.is_far(due, self._context.clock.now())
+        return order.refunded_minor > payment.refunded_minor and not asked_enough
 
     async def _try_again(self, store: Store, walk: Walk, order_ids: Sequence[str]) -> None:
         for order_id in order_ids[: PAGE_SIZE * PAGES_MAX]:

@@ -108,21 +108,17 @@ class Ledger:
                 message=changed.anomaly,
             )
             work.save_payment(changed, event)
-        moved = (changed.captured_minor, changed.refunded_minor) != (known.captured_minor, known.refunded_minor)
-        # While an anomaly stands, what the store changed by itself is let be.
-        passed = bool(known.anomaly) and not changed.anomaly
-        again = _is_left_to_the_shop(known, known.order_state)  # Its order was set right: what it missed is written.
         if _is_left_to_the_shop(changed, order_state):
             self._withdraw(work, order_state)
-        elif changed.status is not before or moved or passed or again:
+        elif changed.status is not before or _is_to_be_told(known, changed):
             self.tell_store(work, changed)
         return changed
 
     def _withdraw(self, work: PaymentWork, order_state: OrderState) -> None:
         """Let be what waits to be written: the shop shall not hold it any more."""
         known = work.known_store_update()
-        if order_state is OrderState.DELETED:
-            known = replace(known, platform_status="")  # Should the order be there again, its status is news.
+        if order_state is not OrderState.CANCELLED:
+            known = replace(known, platform_status="")  # Should the order be the payment's again, its status is news.
         if known.state is StoreUpdateState.PENDING:
             known = replace(
                 known,
@@ -156,11 +152,12 @@ class Ledger:
     def answer_store(self, work: PaymentWork, payment: Payment, was: str, cause: Cause) -> None:
         """Have the payment's status written again, which the store changed by itself; after some times, no more.
 
-        :param was: the store's status before, in its own word.
+        :param was: the store's status before, in its own word; empty where nothing of it was remembered.
         """
         known, most = work.known_store_update(), self._context.policy.store_reverts_max
         held, reverts = known.platform_status, known.reverts + 1
-        message = f"The store held {was!r} and now holds {held!r}, although the payment is {payment.status}."
+        since = f"held {was!r} and now holds" if was else "holds"
+        message = f"The store {since} {held!r}, although the payment is {payment.status}."
         if reverts <= most:
             self.tell_store(work, payment, reverts=reverts)
             message += f" The payment's status is to be written again ({reverts} of {most})."
@@ -201,6 +198,8 @@ class Ledger:
         :return: CONTRADICTION when nothing was followed; look again unless this was the last look.
         """
         payment = work.known()
+        if not payment.ours:
+            return Verdict.SAME  # The order moved to another method meanwhile: its status is the shop's own word.
         late = payment.version != asked.version
         if work.operation is not None:
             # What is under way is most likely our own operation, which tells of itself.
@@ -329,14 +328,18 @@ class Ledger:
 
     # -- planning ---------------------------------------------------------------------------------------------------
 
-    def plan_next_look(self, work: PaymentWork, looked: Payment) -> None:
+    def plan_next_look(self, work: PaymentWork, looked: Payment, *, counting: bool) -> None:
         """Space the next scheduled look after one that showed nothing new.
 
         :param looked: the payment before that look.
+        :param counting: whether the looks so far still count although none is planned for long: the shop may show a
+            refund that the gateway does not know, and only so many looks are for that.
         """
         payment = work.known()
         refreshes = payment.refreshes + 1
-        work.reschedule(self.next_look(payment, refreshes, looked), refreshes)
+        due = self.next_look(payment, refreshes, looked)
+        far = self._context.policy.is_far(due, self._context.clock.now())
+        work.reschedule(due, refreshes if counting or not far else 0)
 
     def note_nothing_new(self, work: PaymentWork, cause: Cause) -> None:
         """Note that a notification told nothing that was not known."""
@@ -395,6 +398,15 @@ class Ledger:
             return now + backoff.after(0, self._context.random)
         next_check = now + backoff.after(operation.checks, self._context.random)
         return min(next_check, check_by) if check_by is not None else next_check
+
+
+def _is_to_be_told(before: Payment, after: Payment) -> bool:
+    """Tell whether the store is to be told of a change although the payment's status stands."""
+    moved = (after.captured_minor, after.refunded_minor) != (before.captured_minor, before.refunded_minor)
+    # While an anomaly stands, what the store changed by itself is let be.
+    passed = bool(before.anomaly) and not after.anomaly
+    set_right = _is_left_to_the_shop(before, before.order_state)  # The store missed what was not written until now.
+    return moved or passed or set_right
 
 
 def _is_left_to_the_shop(payment: Payment, order_state: OrderState) -> bool:

@@ -8,7 +8,7 @@ from payment_actions_server.domain.errors import OrderCancelled, OrderChanged, O
 from payment_actions_server.domain.money import format_amount
 from payment_actions_server.domain.operation import ActionRequest, Operation
 from payment_actions_server.domain.payment import Payment, PaymentKey
-from payment_actions_server.domain.status import Action
+from payment_actions_server.domain.status import Action, OrderState
 from payment_actions_server.engine.attempts import Attempts
 from payment_actions_server.engine.context import Context
 from payment_actions_server.engine.ledger import Cause
@@ -19,6 +19,9 @@ from payment_actions_server.plugins import PlatformOrder
 
 Refuse = Callable[[Payment, Operation | None, ActionRequest], object]
 """Raises what the record refuses a request with; returns where it refuses nothing."""
+
+_UNTOLD_TOTAL: Final = frozenset({OrderState.TOTAL_INVALID, OrderState.OTHER_CURRENCY})
+"""In these the payment shows no total that a caller could have taken for the amount."""
 
 READS_MAX: Final = 3
 """How often an order is read for one request, if its record changes each time between the reading and the intent."""
@@ -67,7 +70,7 @@ class OrderGuard:
             now_true = await self._follow(store, payment, order, request)
             if terms_of(now_true) != seen:
                 refuse(now_true, record.operation, request._replace(etag=None))
-                if shown:
+                if shown or payment.order_state not in _UNTOLD_TOTAL:
                     _refuse_other_terms(seen, terms_of(now_true))
             return Confirmed(terms_of(now_true), seen)
         # A refund is for any order. To record a change of it now would make the caller's etag stale for nothing.

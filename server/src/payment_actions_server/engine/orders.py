@@ -79,6 +79,8 @@ class Orders:
         try:
             return await self.read(store, payment.order_id)
         except OrderNotFound as error:
+            if "platform_order_id" in error.metadata:  # It is there. Its adapter spells its id in two ways.
+                raise PlatformUnavailable(error.message, **error.metadata) from error
             log.info("order is gone", store=payment.store, order_id=payment.order_id, error=error.message)
             return None
 
@@ -116,7 +118,7 @@ class Orders:
             # It is shown beside the order's state. A status that ours may overrule waits for the gateway's word.
             known = work.known_store_update()
             if known.state is StoreUpdateState.IN_SYNC:
-                work.put_store_update(replace(known, platform_status=order.platform_status))
+                work.put_store_update(replace(known, platform_status=_held_word(store, payment, order)))
         return payment
 
     def follow_status(
@@ -127,24 +129,27 @@ class Orders:
         The caller has looked at the gateway since the order was read: the payment's status is the right one.
 
         :param before: the store update when the order was read. If the service wrote meanwhile, the reading is too old.
-        :param cause: a look that staff asked for lets a disputed status be written anew.
+        :param cause: a look that staff asked for has our status written anew, disputed or not.
         """
         payment, known = work.known(), work.known_store_update()
         if _writes(known) != _writes(before):
             return
+        if work.operation is not None or payment.under_way is not None:
+            return  # The shop may show its result already. A later look compares again.
         agreed = may_hold(store, payment, order)
-        changed = known.platform_status != order.platform_status
+        word = _held_word(store, payment, order)
+        changed = known.platform_status != word
         if changed:
-            known = replace(known, platform_status=order.platform_status)
+            known = replace(known, platform_status=word)
             work.put_store_update(known)
-        if known.state is StoreUpdateState.DISPUTED:
-            if agreed:
-                work.put_store_update(replace(known, state=StoreUpdateState.IN_SYNC, last_error=""))
-            elif cause.asked:
-                self._ledger.tell_store(work, payment)
-        elif changed and not agreed and known.state is StoreUpdateState.IN_SYNC:
-            # While a write of ours is outstanding, it may be the very change; and it is delivered anyhow.
+        if known.state is StoreUpdateState.DISPUTED and agreed:
+            work.put_store_update(replace(known, state=StoreUpdateState.IN_SYNC, last_error=""))
+        elif known.state is StoreUpdateState.PENDING or agreed:
+            return  # A write of ours that is outstanding may be the very change; and it is delivered anyhow.
+        elif changed and known.state is StoreUpdateState.IN_SYNC:
             self._ledger.answer_store(work, payment, before.platform_status, cause)
+        elif cause.asked:
+            self._ledger.tell_store(work, payment)
 
 
 def as_ordered(store: Store, payment: Payment, order: PlatformOrder | None) -> Payment:
@@ -228,6 +233,17 @@ def terms_of(payment: Payment) -> OrderTerms:
 def known_currency(order: PlatformOrder) -> str:
     """Return the order's currency, or the word for none where ISO 4217 lacks it."""
     return order.currency_code if order.currency_code in EXPONENTS else NO_CURRENCY
+
+
+def _held_word(store: Store, payment: Payment, order: PlatformOrder) -> str:
+    """Return the shop's own word for the order's status, as it is to be remembered.
+
+    That of an order whose payment is over, and that is paid otherwise now, is not: once the order is set right, nothing
+    else in the record would tell that the word was let be.
+    """
+    over = not payment.collectable and order.status is not payment.status
+    otherwise = not store.takes(order.method_code, order.method_name)
+    return "" if over and otherwise and may_hold(store, payment, order) else order.platform_status
 
 
 def _total_minor(payment: Payment, order: PlatformOrder, *, other_currency: bool) -> int:

@@ -80,6 +80,10 @@ class EnginePolicy:
             return max(self.expired(payment.authorization_expire_time), now + self.refresh.after(refreshes, random))
         return None
 
+    def is_far(self, due: datetime | None, now: datetime) -> bool:
+        """Tell whether a planned look is later than any that `refresh` spaces; None: no look is planned."""
+        return due is None or due > now + timedelta(seconds=1.2 * self.refresh.max_seconds)
+
     def expired(self, expire_time: datetime) -> datetime:
         """Return when to look what became of an authorization that runs out at ``expire_time``."""
         return expire_time + timedelta(seconds=self.expiry_margin_seconds)

@@ -1,6 +1,7 @@
 """Ask what is true and follow it: on demand, by schedule, and because a notification came."""
 
 import asyncio
+import dataclasses
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -63,6 +64,7 @@ class Refresh:
         self._background = background
         self._looking: dict[PaymentKey, asyncio.Task[Look]] = {}
         self._next: dict[PaymentKey, asyncio.Task[Look]] = {}
+        self._asked: set[PaymentKey] = set()  #: Disputed payments that staff asked to look at; see `refresh`.
 
     async def refresh(self, key: PaymentKey, cause: Cause) -> list[Event]:
         """Look, or share the look that is under way.
@@ -71,9 +73,25 @@ class Refresh:
         :raises OrderNotFound, PlatformUnavailable: nothing was followed.
         :raises GatewayUnavailable, GatewayThrottled: no snapshot was followed; what was found out before that stands.
         """
-        await self._sight.see(key)
-        task = self._looking.get(key) or self._start(key, cause)
-        return (await asyncio.shield(task)).events
+        record = await self._sight.see(key)
+        if cause.asked and record.store_update is not None and record.store_update.state is StoreUpdateState.DISPUTED:
+            return await self._refresh_disputed(key, cause)
+        return (await self._share(key, cause)).events
+
+    async def _refresh_disputed(self, key: PaymentKey, cause: Cause) -> list[Event]:
+        """Look so that the dispute begins anew, also where the look under way is one that nobody asked for."""
+        self._asked.add(key)
+        try:
+            look = await self._share(key, cause)
+            if key in self._asked:  # That look was past the shop's status when staff asked.
+                look = await self._share(key, cause)
+        finally:
+            self._asked.discard(key)
+        return look.events
+
+    async def _share(self, key: PaymentKey, cause: Cause) -> Look:
+        """Look, or share the look that is under way."""
+        return await asyncio.shield(self._looking.get(key) or self._start(key, cause))
 
     async def refresh_anew(self, key: PaymentKey, cause: Cause) -> Look:
         """Look, starting from now: a look that is under way may have missed what we were just told of.
@@ -146,8 +164,10 @@ class Refresh:
                 await self._recovery.look_after(key, cause)
                 payment = await self._payment(key)
             payment = await self._follow_gateway(store, payment, cause)
+        told_cause = dataclasses.replace(cause, asked=cause.asked or key in self._asked)
+        self._asked.discard(key)
         if found.store_update is not None:
-            await self._follow_status(store, reading, found.store_update, key, cause)
+            await self._follow_status(store, reading, found.store_update, key, told_cause)
         events = await self._news(payment, before)
         if all(event.type is EventType.ORDER_CHANGED for event in events):  # Of the payment itself, no news.
             await self._context.storage.change(
@@ -169,7 +189,7 @@ class Refresh:
         if unknown_refund and payment.refreshes < self._context.policy.refund_looks_max:
             self._ledger.plan_look_again(work)  # The gateway may know of the shop's refund a little later.
         else:
-            self._ledger.plan_next_look(work, before)
+            self._ledger.plan_next_look(work, before, counting=unknown_refund or not reading.read)
         if cause.unless_new and not events:
             self._ledger.note_nothing_new(work, cause)
 
@@ -200,16 +220,11 @@ class Refresh:
 
         :raises OrderNotFound, PlatformUnavailable: of a payment that is not ours, only the shop could tell.
         """
+        if not payment.ours:
+            return Reading(await self._orders.read(store, payment.order_id), read=True)
         try:
-            order = await self._orders.read(store, payment.order_id)
-        except OrderNotFound as error:
-            if not payment.ours:
-                raise
-            _log_order_unread(payment, error)
-            return Reading(None, read=True)
+            order = await self._orders.read_known(store, payment)
         except PlatformUnavailable as error:
-            if not payment.ours:
-                raise
             _log_order_unread(payment, error)
             return Reading(None, read=False)
         return Reading(order, read=True)
@@ -228,7 +243,8 @@ class Refresh:
         order = reading.order
         if order is None:
             return
-        if order.platform_status == told.platform_status and told.state is not StoreUpdateState.DISPUTED:
+        known = order.platform_status == told.platform_status and told.state is not StoreUpdateState.DISPUTED
+        if known and not cause.asked:
             return
         await self._context.storage.change(
             key, lambda work: self._orders.follow_status(work, store, order, told, cause)

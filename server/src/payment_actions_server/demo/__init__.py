@@ -83,7 +83,7 @@ def _keep_serving(stage: Stage, console: Console, story: Story) -> None:
         " them, then reload the page and look at the other.\n"
         f"Metrics and health: {stage.http_url}/metrics, {stage.http_url}/healthz\n"
         f"Amazon's and X-Cart's control interfaces: {stage.amazon.url}/control/state,"
-        f" {stage.shops['eu-shop'].url}/control/orders\n"
+        f" {stage.shops['eu-shop'].url}/control/orders, {stage.shops[OLDER_SHOP.store].url}/control/orders\n"
         f"Logs: {stage.folder}\n"
         "Ctrl-C ends it.",
         highlight=False,

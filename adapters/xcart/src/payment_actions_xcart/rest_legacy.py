@@ -20,6 +20,7 @@ from .errors import Misconfigured, ShopFailed
 from .listing import ROWS, Listed, Position, Row, key_of, search
 from .module_rows import Entries, ModuleTransaction, backend_rows, module_transaction
 from .orders import StoredOrder, refunded_sum, total_of
+from .settings import DEFAULT_SCRIPT
 from .statuses import ShopStatus
 from .transport import NO_JSON, Reply, Transport
 
@@ -146,7 +147,7 @@ class LegacyApi:
 
     async def misplaced(self) -> SettingsError:
         """Return what is wrong with the address, after the shop answered that the module is not there."""
-        if await self._transport.refuses_strangers("GET", "api/orders"):
+        if self._script == DEFAULT_SCRIPT and await self._transport.refuses_strangers("GET", "api/orders"):
             return SettingsError(
                 "api", "it is for X-Cart 5.0-5.4; the shop is an X-Cart 5.5", remedy='Set api = "rest"'
             )

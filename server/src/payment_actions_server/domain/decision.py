@@ -88,6 +88,13 @@ class Decision(NamedTuple):
                 return offer
         raise self.error(next(refusal for refusal in self.refusals if refusal.action is action))
 
+    def with_refresh(self, payment: Payment) -> "Decision":
+        """Return the decision with REFRESH offered, which begins a disputed write to the shop anew."""
+        if not payment.ours or any(offer.action is Action.REFRESH for offer in self.offers):
+            return self
+        refusals = tuple(refusal for refusal in self.refusals if refusal.action is not Action.REFRESH)
+        return Decision((*self.offers, refresh_of(payment)), refusals)
+
     def error(self, refusal: Refusal) -> PaymentActionsError:
         """Return a refusal as the caller's error, with the actions that may be called instead."""
         available = ",".join(offer.action for offer in self.offers)

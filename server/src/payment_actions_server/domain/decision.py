@@ -227,7 +227,7 @@ def _judge_refresh(payment: Payment, operation: Operation | None, terms: Terms) 
     )
     if operation or payment.under_way or payment.refund_unconfirmed or waiting:
         return refresh_of(payment)
-    why = f"Nothing is open: the payment is {payment.status} and no result is awaited."
+    why = f"No result is awaited: the payment is {payment.status}."
     return Refusal(Action.REFRESH, ErrorReason.ACTION_NOT_AVAILABLE, why)
 
 

@@ -18,7 +18,7 @@ from payment_actions.v1.error_reason_pb2 import ERROR_REASON_ORDER_CANCELLED
 CONSOLE = Path(__file__).parents[2] / "clients" / "web" / "console" / "dist"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 WHOLE = Money(currency_code="USD", units=129, nanos=900_000_000)
-CLOSED = "The shop has closed the order without money; its status there is Cancelled."
+CLOSED = "The shop closed the order; its status there is Cancelled."
 REVERTED = "X-Cart changed the status back 3 times: a click in its own section recomputes it."
 NOTICE = "X-Cart's own Refund button still returns the full amount; do not use it."
 NO_AMOUNT = "The order's total in the shop, 129.905, is no amount that its currency can express."

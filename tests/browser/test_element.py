@@ -172,7 +172,7 @@ def test_offline_is_said_and_nothing_is_sent(page: Page, stage: str, context: Br
 def test_an_order_that_the_shop_closed_is_told_and_void_is_the_advice(page: Page, stage: str) -> None:
     element = opened(page, stage, "scene=cancelled")
     panel = element.locator(".panel").first
-    expect(panel).to_contain_text("The shop has closed the order without money; its status there is Cancelled.")
+    expect(panel).to_contain_text("The shop closed the order; its status there is Cancelled.")
     expect(panel).to_contain_text("Void is what is left to do.")
     expect(element.get_by_role("button", name="Capture")).to_have_count(0)
     element.get_by_role("button", name="Void $129.90").click()
@@ -196,7 +196,7 @@ def test_what_became_of_an_order_is_translated_beside_the_shops_own_words(
     panel = opened(page, stage, f"scene=cancelled&locale={locale}").locator(".panel").first
     expect(panel).to_contain_text(told)
     expect(panel.locator(".said")).to_have_text(
-        "The shop has closed the order without money; its status there is Cancelled."
+        "The shop closed the order; its status there is Cancelled."
     )
 
 

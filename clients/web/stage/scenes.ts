@@ -147,7 +147,7 @@ const underWay = (state: OperationState, more: object = {}): PaymentInit => ({
   })),
 });
 
-const CANCELLED = "The shop has closed the order without money; its status there is Cancelled.";
+const CANCELLED = "The shop closed the order; its status there is Cancelled.";
 const TOTAL_INVALID = "The order's total in the shop, 129.905, is no amount that its currency can express.";
 /** ISO 4217's code for no currency. */
 const none = { units: 129n, nanos: 0, currencyCode: "XXX" };

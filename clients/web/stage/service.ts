@@ -77,7 +77,7 @@ export class StageService {
       }
       if (action === Action.CAPTURE && this.closed.has(request.orderId)) {
         this.payments.set(request.orderId, paymentOf("cancelled", { orderId: request.orderId, etag: '"2"' }));
-        throw refusal(Code.FailedPrecondition, "ORDER_CANCELLED", "The shop has closed the order without money.");
+        throw refusal(Code.FailedPrecondition, "ORDER_CANCELLED", "The shop closed the order.");
       }
       this.effects += 1;
       this.amounts.push(request.amount ? toDecimal(request.amount) : "whole");

@@ -327,7 +327,7 @@ def payment(**fields: Any) -> pb.Payment:
 
 def cancelled(status: int = pb.PAYMENT_STATUS_AUTHORIZED) -> pb.Payment:
     """Return a payment whose order the shop has cancelled."""
-    told = "The shop has closed the order without money; its status there is Cancelled."
+    told = "The shop closed the order; its status there is Cancelled."
     open_ = status == pb.PAYMENT_STATUS_AUTHORIZED
     void = pb.AvailableAction(action=pb.ACTION_VOID, effect="Gives up the authorization.")
     capture = pb.UnavailableAction(action=pb.ACTION_CAPTURE, reason=18, message=f"{told} Void the payment.")

@@ -71,6 +71,18 @@ def test_a_status_that_is_just_being_written_to_the_shop_is_not_told_as_a_failur
     assert not re.search("tried|try|again", shown.split("Store")[1])
 
 
+def test_command_that_asks_again_asks_for_the_very_same(run, service, make):
+    """Without its amount it would move the whole."""
+    refund = pb.AvailableAction(action=pb.ACTION_REFUND, amount=Money(currency_code="USD", units=32))
+    refund.partial_amount_allowed = True
+    payment = make.payment(status=pb.PAYMENT_STATUS_CAPTURED, available_actions=[refund], unavailable_actions=[])
+    service.script("GetPayment", pb.GetPaymentResponse(payment=payment))
+    service.script("RefundPayment", make.failure("PLATFORM_UNAVAILABLE", "The shop is away.", store="eu-shop"))
+    result = run("--timeout", "1", "refund", *ORDER, "--yes", "--amount", "5.00 USD", "--note", "broken lamp")
+    told = " ".join(re.sub("[│╭╮╰╯─]", " ", result.output).split())
+    assert "payment-actions refund eu-shop 4711 --amount '5.00 USD' --note 'broken lamp' --request-id " in told
+
+
 def test_answer_of_an_action_says_what_staff_must_know_of_the_shops_page(run, service, make):
     """The shop holds the status a moment after the money moved; until then its page is not known."""
     writing = pb.StoreUpdate(state=pb.STORE_UPDATE_STATE_PENDING, platform_status="Authorized", attempts=1)
@@ -94,7 +106,7 @@ def test_a_shop_that_keeps_changing_the_status_back_is_told_with_what_it_did_and
     service.script("GetPayment", pb.GetPaymentResponse(payment=make.payment(store_update=disputed)))
     service.script("ListPayments", pb.ListPaymentsResponse(payments=[make.payment(store_update=disputed)]))
     shown = run("show", *ORDER).stdout
-    assert f"{why}. Nothing more is written. Begin anew: payment-actions refresh eu-shop 4711" in shown
+    assert f"{why}. Begin anew: payment-actions refresh eu-shop 4711" in shown
     assert "up to date" not in shown
     assert f"store disputed: {why}" in run("list").stdout
 

@@ -86,3 +86,15 @@ async def test_without_records_a_click_takes_a_paid_order_back(connect, shop, am
     assert "do not use them" in applied.notice
     shop.press(1, "capture")
     assert shop.order(1)["payment_status"] == "A"
+
+
+@pytest.mark.parametrize("status", [S.VOIDED, S.EXPIRED])
+async def test_a_closed_payment_leaves_no_refresh_button_that_changes_the_status(platform, shop, status):
+    """X-Cart never learned the result of an asynchronous authorization; its Refresh recomputes the order's status."""
+    pending = {"order_reference": "S02-1", "authorization": "S02-1-A1", "authorization_status": "Pending"}
+    order = shop.create(storage="transaction_data", payment_status="Q", amazon=pending)
+    assert offers(shop) == ["refresh"]
+    await platform.apply_status(update(status, order))
+    assert offers(shop) == []
+    await platform.apply_status(update(status, order))
+    assert len(shop.order(1)["transaction_writes"]) == 1

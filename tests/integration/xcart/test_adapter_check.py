@@ -89,6 +89,28 @@ async def test_a_checkout_that_captures_at_once_is_told(platform, shop):
     assert "00002" in finding.problem
 
 
+async def test_an_old_order_that_changed_last_says_nothing_of_todays_checkout(platform, shop):
+    """Staff refund an order of the time when the module still captured at checkout."""
+    old = {"create_date": 1, "payment_status": "P", "transaction_type": "sale"}
+    shop.create(storage="transaction_data", update_date=9, **old)
+    shop.create(storage="transaction_data", update_date=8, create_date=7)
+    assert await platform.check_online() == []
+
+
+async def test_a_checkout_that_captures_since_today_is_told_although_an_older_order_changed_last(platform, shop):
+    shop.create(storage="transaction_data", update_date=9, create_date=1)
+    sale = {"payment_status": "P", "transaction_type": "sale"}
+    shop.create(storage="transaction_data", update_date=8, create_date=7, **sale)
+    assert await keys(platform) == ["capture_mode"]
+
+
+async def test_a_shop_that_fails_for_each_of_its_orders_is_unavailable(connect, shop, api):
+    shop.create()
+    at = "/api/orders/1" if api == "rest" else "_path=order%2F1"
+    with stand_before(shop.url, fails_at=at, status=500) as proxy, pytest.raises(Unavailable):
+        await connect(url=proxy.url).check_online()
+
+
 async def test_a_shop_that_is_down_is_unavailable(platform, shop):
     shop.fault("down", count=0)
     with pytest.raises(Unavailable) as caught:

@@ -123,3 +123,13 @@ async def test_no_answer_is_logged(connect, shop, caplog):
     await platform.read_order("1")
     assert "password" not in caplog.text
     assert "buyer@" not in caplog.text
+
+
+async def test_one_error_inside_the_shop_does_not_have_it_load_every_order(platform, shop):
+    fill(shop)
+    await walk(platform)
+    shop.fault("400", path="order")
+    before = len(shop.requests())
+    with pytest.raises(Unavailable):
+        await platform.list_orders(changed_after=None, page_token="", page_size=50)
+    assert len(shop.requests()) - before <= 2

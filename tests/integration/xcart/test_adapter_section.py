@@ -1,12 +1,13 @@
 """X-Cart's own Amazon section beside us: its records are kept, or staff are told which of its buttons not to use."""
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from support.shop_proxy import stand_before
 
-from payment_actions_server.plugins import GatewayReference, PaymentStatus, StatusUpdate, Unavailable
+from payment_actions_server.plugins import AdapterError, GatewayReference, PaymentStatus, StatusUpdate, Unavailable
 
 S = PaymentStatus
 legacy = pytest.mark.parametrize("api", ["rest_legacy"])
@@ -259,3 +260,58 @@ async def test_the_first_modules_refund_button_goes_with_the_status(platform, sh
     notice = (await platform.apply_status(update(S.PARTIALLY_REFUNDED, captured=12990, refunded=1000))).notice
     assert words in notice
     assert bool(words) == bool(notice)
+
+
+@legacy
+async def test_a_record_that_the_shop_carried_out_late_is_told_as_doubled(connect, shop):
+    """X-Cart goes on after the adapter has given up waiting, and its loader adds the same row again."""
+    later_order(shop)
+    shop.fault("slow", method="PUT", path="payment-transaction/", delay_seconds=1.5)
+    with pytest.raises(Unavailable):
+        await connect(timeout_seconds=0.5).apply_status(update(S.CAPTURED, captured=12990))
+    platform = connect()
+    await platform.apply_status(update(S.CAPTURED, captured=12990))
+    await asyncio.sleep(2)
+    assert rows(shop) == [AUTH, CAPTURE, CAPTURE]
+    assert "twice" in (await platform.apply_status(update(S.CAPTURED, captured=12990))).notice
+
+
+@legacy
+@pytest.mark.parametrize("storage", ["order_details", "transaction_data"])
+async def test_nothing_is_written_to_an_order_that_another_buyer_paid(platform, shop, storage):
+    """A shop restored from a backup gives order ids out again, while an outcome waits to be written."""
+    later_order(shop, storage=storage, amazon={"order_reference": "S02-2", "authorization": "S02-2-A1"})
+    with pytest.raises(AdapterError, match="another"):
+        await platform.apply_status(update(S.CAPTURED, captured=12990))
+    assert (shop.order(1)["transaction_writes"], shop.order(1)["payment_status"]) == ([], "A")
+
+
+@pytest.mark.parametrize(
+    ("held", "status", "captured"),
+    [("P", S.AUTHORIZED, 0), ("P", S.VOIDED, 0), ("R", S.CAPTURED, 12990), ("R", S.AUTHORIZED, 0)],
+)
+async def test_staff_are_told_of_a_status_that_claims_more_than_the_money(platform, shop, held, status, captured):
+    """Set by hand: the adapter never takes an order back, and the order ships unpaid unless somebody looks."""
+    shop.create(payment_status=held)
+    applied = await platform.apply_status(update(status, captured=captured))
+    assert not applied.written
+    assert f"payment is {status}" in applied.notice
+
+
+@legacy
+async def test_the_first_modules_refund_button_returns_more_than_was_captured(platform, shop):
+    shop.create(storage="order_details", payment_status="A", amazon=AUTHORIZED)
+    assert "Refund button" in (await platform.apply_status(update(S.CAPTURED, captured=12000))).notice
+
+
+@legacy
+@pytest.mark.parametrize("code", ["P", "PP"])
+async def test_an_order_that_staff_set_back_after_a_full_refund_reads_as_changed(platform, shop, code):
+    """Its own rows say refunded; the status that staff see does not, and is to be written again."""
+    later_order(shop)
+    done = update(S.REFUNDED, captured=12990, refunded=12990)
+    await platform.apply_status(done)
+    assert (await platform.read_order("1")).status is S.REFUNDED
+    shop.update(1, payment_status=code)
+    assert (await platform.read_order("1")).status is not S.REFUNDED
+    assert (await platform.apply_status(done)).written

@@ -1,5 +1,6 @@
 """The adapter writes a status only if the shop has it: X-Cart 5.0-5.4 renames a status of the whole shop otherwise."""
 
+import asyncio
 import logging
 
 import pytest
@@ -68,14 +69,15 @@ async def test_a_status_that_was_added_to_the_shop_later_is_written(connect, sho
 
 
 @legacy
-async def test_the_shop_is_asked_for_its_statuses_once(connect, shop):
+async def test_the_shop_is_asked_for_its_statuses_before_each_write_and_no_more(connect, shop):
     for _ in range(3):
         shop.create(payment_status="A")
     with stand_before(shop.url) as proxy:
         platform = connect(url=proxy.url)
         for order_id in ("1", "2", "3"):
             await platform.apply_status(update(S.CAPTURED, order_id, captured=12990))
-    assert [each.fields["_path"] for each in proxy.passed].count("order-status-payment") == 1
+            await platform.apply_status(update(S.CAPTURED, order_id, captured=12990))
+    assert [each.fields["_path"] for each in proxy.passed].count("order-status-payment") == 3
     assert [write["status_id"] for write in shop.writes()] == [4, 4, 4]
 
 
@@ -86,10 +88,11 @@ async def test_a_status_that_was_renamed_since_is_noticed_and_not_renamed_again(
     await platform.apply_status(update(S.CAPTURED, captured=12990))
     # Some other client writes a code that the shop lacks, to an order that is Paid.
     shop.legacy(_method="put", _path="order/1", **{"model[paymentStatus][code]": "OOPS"})
-    with pytest.raises(Unavailable, match=r"status 4 .*'P'.*'OOPS'"):
+    with pytest.raises(SettingsError, match="no payment status 'P'; it has Q, A, PP, OOPS, D, C, R"):
         await platform.apply_status(update(S.CAPTURED, "2", captured=12990))
-    assert "renamed" in caplog.text
+    assert "status 4 was 'P' and is 'OOPS' now: it was renamed" in caplog.text
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert shop.order(2)["payment_status"] == "A"
     shop.create(payment_status="A")
     with pytest.raises(SettingsError, match="OOPS"):
         await platform.apply_status(update(S.CAPTURED, "3", captured=12990))
@@ -102,10 +105,29 @@ async def test_a_status_that_was_removed_since_is_not_written(platform, shop):
         shop.create(payment_status="A")
     await platform.apply_status(update(S.CAPTURED, captured=12990))
     shop.remove_status("payment", 4)
-    with pytest.raises(Unavailable):
+    with pytest.raises(SettingsError, match="no payment status 'P'"):
         await platform.apply_status(update(S.CAPTURED, "2", captured=12990))
     shop.add_status("payment", code="P", name="Paid")
     assert await platform.apply_status(update(S.CAPTURED, "2", captured=12990)) == StatusApplied("Paid", written=True)
+    assert codes(shop)[2] == "A"
+
+
+@legacy
+@pytest.mark.parametrize(
+    ("what", "words"), [("removed", "still holds 'A'"), ("renamed", "status 4 was 'P' and is 'OOPS' now")]
+)
+async def test_a_status_that_changes_while_it_is_written_is_noticed(platform, shop, what, words):
+    shop.create(payment_status="A")
+    shop.create(payment_status="P")
+    shop.fault("slow", method="PUT", path="order/", delay_seconds=1)
+    writing = asyncio.ensure_future(platform.apply_status(update(S.CAPTURED, captured=12990)))
+    await asyncio.sleep(0.5)
+    if what == "removed":
+        shop.remove_status("payment", 4)
+    else:
+        shop.legacy(_method="put", _path="order/2", **{"model[paymentStatus][code]": "OOPS"})
+    with pytest.raises(Unavailable, match=words):
+        await writing
     assert codes(shop)[2] == "A"
 
 
@@ -179,3 +201,33 @@ async def test_an_id_is_for_a_status_of_the_shop_without_a_code(connect, shop, n
         await connect(statuses={"VOIDED": f"id:{number}"}).apply_status(update(S.VOIDED))
     assert caught.value.key == "statuses.VOIDED"
     assert shop.order(1)["payment_status"] == "A"
+
+
+@legacy
+async def test_an_id_that_now_belongs_to_another_status_is_not_written(connect, shop):
+    """The shop is restored from a backup, and gives the id of a status of its own out again."""
+    number = shop.back_up()
+    shop.add_status("payment", code="VOID", name="Void")
+    shop.create(payment_status="A")
+    platform = connect(statuses={"VOIDED": "VOID"})
+    assert (await platform.apply_status(update(S.VOIDED))).written
+    shop.restore(number)
+    shop.add_status("payment", code="RECO", name="Reconciled")
+    shop.create(payment_status="A")
+    with pytest.raises(SettingsError, match="no payment status 'VOID'"):
+        await platform.apply_status(update(S.VOIDED))
+    assert shop.order(1)["payment_status"] == "A"
+
+
+@legacy
+async def test_codes_that_changed_places_are_not_mixed_up(platform, shop):
+    shop.create(payment_status="A")
+    shop.create(payment_status="A")
+    await platform.apply_status(update(S.VOIDED))
+    for number, code in ((6, "X"), (4, "C"), (6, "P")):  # Another client of the API swaps the codes of two statuses.
+        shop.update(1, payment_status={"id": number})
+        shop.legacy(**{"_method": "put", "_path": "order/1", "model[paymentStatus][id]": number,
+                       "model[paymentStatus][code]": code})  # fmt: skip
+    assert (codes(shop)[4], codes(shop)[6]) == ("C", "P")
+    await platform.apply_status(update(S.VOIDED, "2"))
+    assert shop.order(2)["payment_status"] == "C"

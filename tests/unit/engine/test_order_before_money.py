@@ -62,7 +62,7 @@ def make_total_invalid(here):
 
 
 CHANGES = {
-    cancel: (OrderCancelled, OrderState.CANCELLED, "closed the order without money; its status there is Cancelled"),
+    cancel: (OrderCancelled, OrderState.CANCELLED, "closed the order; its status there is Cancelled"),
     delete: (OrderCancelled, OrderState.DELETED, "no such order any more"),
     reprice: (OrderChanged, OrderState.PLACED, "The order's total is 90.00 USD, but 129.90 USD is authorized"),
     move_to_another_method: (OrderChanged, OrderState.OTHER_METHOD, "to be paid by Phone Ordering now"),

@@ -10,7 +10,7 @@ from payment_actions_server.domain.event import EventType
 from payment_actions_server.domain.store_update import StoreUpdateState
 from payment_actions_server.engine import EnginePolicy, PaymentQuery
 from payment_actions_server.plugins import Action, PaymentStatus, StatusApplied
-from payment_actions_server.plugins.fakes import WORDS
+from payment_actions_server.plugins.fakes import WORDS, slow
 
 LOOKING = EnginePolicy(discovery_seconds=60)
 MOST = LOOKING.store_reverts_max
@@ -83,6 +83,7 @@ async def test_tug_of_war_ends_and_an_operator_is_told_what_the_shop_did(tmp_pat
         assert (update.state, update.next_attempt_time) == (StoreUpdateState.DISPUTED, None)
         assert f"It has changed its status back {MOST + 1} times, and nothing more is written" in update.last_error
         assert await attention(here) == ["1"]
+        assert await here.offered() == {Action.REFUND, Action.REFRESH}, "which begins anew"
         told = (await here.told()).count(EventType.STORE_STATUS_CHANGED)
         assert told == MOST + 1, "what goes on after that is no news"
 
@@ -92,7 +93,10 @@ async def test_disputed_status_is_written_anew_when_staff_refreshes(tmp_path):
     async with world(tmp_path, policy=LOOKING) as here:
         await captured(here)
         await quarrel(here, MOST + 1)
+        here.platform.faults.inject("apply_status", slow(lambda: asyncio.sleep(3)))
         await here.refresh()
+        await asyncio.sleep(1)
+        assert (await here.view()).store_update.last_error == "", "what was written of the dispute is no error of this"
         await asyncio.sleep(5)
         assert here.platform.order("1").status is PaymentStatus.CAPTURED
         assert (await here.view()).store_update.state is StoreUpdateState.IN_SYNC

@@ -6,7 +6,14 @@ from decimal import Decimal
 import pytest
 
 from payment_actions_server.plugins import GatewayReference, PaymentStatus, StatusUpdate
-from payment_actions_xcart.module_rows import CAPTURES, REFUNDS, missing_entries, module_transaction, notice
+from payment_actions_xcart.module_rows import (
+    CAPTURES,
+    REFUND_LIVE,
+    REFUNDS,
+    missing_entries,
+    module_transaction,
+    notice,
+)
 
 S = PaymentStatus
 REFERENCES = (GatewayReference("capture", "C1"), GatewayReference("capture", "C2"), GatewayReference("refund", "R1"))
@@ -82,6 +89,31 @@ def test_a_row_that_waits_for_more_than_was_refunded_is_left_waiting():
     assert [(row.get("id"), row["value"]) for row in found.rows] == [(None, "10.00")]
 
 
+@pytest.mark.parametrize(("told", "minor"), [("19.989999999999998", 1999), ("129.90000000000001", 12990)])
+def test_the_noise_of_a_float_is_no_amount_that_is_missing(told, minor):
+    """PHP before 7.1 writes 19.99 as 19.989999999999998: a row for the rest would be added at each attempt."""
+    raw = transaction(("auth", "S", told), ("capture", "S", told), ("refund", "S", told))
+    assert entries(raw, update(S.REFUNDED, captured=minor, refunded=minor)).rows == []
+
+
+def test_the_noise_of_a_float_keeps_no_row_from_being_completed():
+    raw = transaction(AUTH, ("capture", "S", "129.90"), ("refund", "W", "129.90000000000001"))
+    found = entries(raw, update(S.REFUNDED, captured=12990, refunded=12990))
+    assert [(row.get("id"), row["status"], Decimal(row["value"])) for row in found.rows] == [
+        ("102", "S", Decimal("129.90"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "captured", "words"),
+    [(S.PARTIALLY_CAPTURED, 9000, True), (S.CAPTURED, 9000, True), (S.CAPTURED, 10000, False)],
+)
+def test_staff_are_told_of_a_refund_button_that_returns_more_than_was_captured(status, captured, words):
+    wanted = update(status, captured=captured)
+    own = module_transaction(applied(transaction(AUTH), entries(transaction(AUTH), wanted)))
+    assert ("Refund button" in notice(own, wanted)) is words
+
+
 @pytest.mark.parametrize(("held", "changed"), [("", True), ("C9", False)])
 def test_only_an_empty_cell_is_filled_and_by_its_id(held, changed):
     found = entries(transaction(AUTH, cells=[("amazonCaptureId", held)]), update(S.CAPTURED, captured=10000))
@@ -104,7 +136,7 @@ def test_the_fields_of_a_put_name_each_record():
 
 
 @pytest.mark.parametrize("seed", range(200))
-def test_after_any_outcome_nothing_is_missing_and_no_button_is_left_that_undoes_it(seed):
+def test_after_any_outcome_nothing_is_missing_and_no_button_is_left_that_undoes_it_untold(seed):
     chance = random.Random(seed)
     kind = chance.choice(["auth", "sale"])
     others = [(other, chance.choice("SWFI"), str(chance.randrange(1, 60))) for other in ("capture", "refund", "void")]
@@ -122,4 +154,6 @@ def test_after_any_outcome_nothing_is_missing_and_no_button_is_left_that_undoes_
     own = module_transaction(after)
     assert own.succeeded(CAPTURES) >= Decimal(captured) / 100
     assert own.succeeded(REFUNDS) >= Decimal(refunded) / 100
-    assert notice(own, wanted) == ""
+    captured_here = own.has_succeeded(CAPTURES) and own.value("amazonCaptureId")
+    partly = captured_here and not own.has_succeeded(REFUNDS) and own.succeeded(CAPTURES) < 100
+    assert notice(own, wanted) == (REFUND_LIVE if partly else "")

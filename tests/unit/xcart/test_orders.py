@@ -8,7 +8,7 @@ import pytest
 
 from payment_actions_server.plugins import PaymentStatus
 from payment_actions_xcart import answers
-from payment_actions_xcart.module_rows import BackendRow
+from payment_actions_xcart.module_rows import BackendRow, backend_rows
 from payment_actions_xcart.orders import StoredOrder, minor_units, platform_order, references, refunded_sum, total_of
 from payment_actions_xcart.statuses import StatusMap
 
@@ -96,7 +96,7 @@ def test_a_status_of_the_shops_own_closes_an_order_by_what_it_stands_for(status,
     ("code", "refunded", "status"),
     [
         ("P", "0", PaymentStatus.CAPTURED), ("P", "10", PaymentStatus.PARTIALLY_REFUNDED),
-        ("PP", "10", PaymentStatus.PARTIALLY_REFUNDED), ("P", "129.90", PaymentStatus.REFUNDED),
+        ("PP", "10", PaymentStatus.PARTIALLY_REFUNDED), ("P", "129.90", PaymentStatus.PARTIALLY_REFUNDED),
         ("R", "10", PaymentStatus.REFUNDED), ("A", "10", PaymentStatus.AUTHORIZED),
     ],
 )  # fmt: skip
@@ -160,3 +160,10 @@ def test_a_time_is_read_in_either_spelling():
     assert answers.moment("2026-01-01T10:00:00+0000") == answers.moment(1767261600)
     assert answers.moment("2026-01-01T10:00:00").utcoffset().total_seconds() == 0
     assert answers.moment("yesterday") is answers.moment(None) is None
+
+
+def test_the_noise_of_a_float_is_no_refund_beyond_the_order():
+    rows = backend_rows({"backend_transactions": [{"type": "refund", "status": "S", "value": "129.90000000000001"}]})
+    refunded = refunded_sum(rows, states="SW")
+    stored = replace(STORED, refunded=refunded, refunded_or_waiting=refunded)
+    assert platform_order(stored, StatusMap({})).refunded_minor == 12990

@@ -141,3 +141,21 @@ def test_a_status_without_a_code_is_followed_where_it_is_named():
     assert spelling(statuses, "A", update(S.VOIDED)) == "id:8"
     assert spelling(statuses, "id:8", update(S.CAPTURED, captured=100)) == "P"
     assert spelling(PLAIN, "id:8", update(S.CAPTURED, captured=100)) is None
+
+
+@pytest.mark.parametrize(
+    ("closing", "open_code"), [(S.DECLINED, "Q"), (S.VOIDED, "Q"), (S.EXPIRED, "A"), (S.DECLINED, "A")]
+)
+def test_a_closing_status_that_shares_the_code_of_an_open_order_closes_no_open_order(closing, open_code):
+    """Such a shop has a declined order wait for payment again; each of its orders would count as cancelled."""
+    statuses = StatusMap({closing: open_code})
+    assert not statuses.is_cancelled(open_code)
+    assert spelling(statuses, open_code, update(S.CAPTURED, captured=100)) == "P"
+    other = S.VOIDED if closing is not S.VOIDED else S.EXPIRED
+    assert spelling(statuses, open_code, update(other)) == statuses.code(other)
+    if open_code == "Q":
+        assert spelling(statuses, "Q", update(S.AUTHORIZED)) == "A"
+
+
+def test_a_shop_that_leaves_refunded_orders_paid_has_no_cancelled_paid_order():
+    assert not StatusMap({S.REFUNDED: "P"}).is_cancelled("P")

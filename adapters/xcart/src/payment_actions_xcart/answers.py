@@ -3,9 +3,15 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from payment_actions_server.plugins import AdapterError
+
+#: PHP before 7.1 writes 129.90 as 129.90000000000001. Far above that noise, far below any minor unit.
+NOISE: Final = Decimal("1e-6")
+
+# More than any amount has. Rounding far more fails with an error that is no ValueError; such an amount has no noise.
+_DIGITS_MAX: Final = 20
 
 _CURRENCY_LETTERS = 3
 _UNFINISHED = frozenset("ICF")  # initialised, cancelled, failed: an attempt that did not pay the order
@@ -52,6 +58,14 @@ def decimal(source: Mapping[str, Any], *spellings: str) -> Decimal | None:
     except InvalidOperation:
         pass
     return None
+
+
+def without_noise(amount: Decimal, places: int) -> Decimal:
+    """Return an amount with a float's noise rounded away; a real fraction beyond ``places`` decimals stays."""
+    if not amount.is_finite() or amount.adjusted() >= _DIGITS_MAX:
+        return amount
+    rounded = round(amount, places)
+    return rounded if 0 < abs(amount - rounded) <= NOISE else amount
 
 
 def code_of(value: Any) -> str:

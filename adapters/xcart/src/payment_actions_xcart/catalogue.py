@@ -2,6 +2,7 @@
 
 That API takes a code which it does not know for the new code of the order's present status, and so renames a status
 of the whole shop. The adapter therefore looks each status up and writes by id: an id that is gone changes nothing.
+It looks anew before each write: a shop restored from a backup gives an id to another status.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class Catalogue:
-    """The shop's payment statuses: read before the first write, and again if one is missing.
+    """The shop's payment statuses: read before each write.
 
     :param read: returns every status; None where the shop does not show them to this key.
     :param search: returns a status that one of the shop's orders has; None where no order has it.
@@ -43,11 +44,10 @@ class Catalogue:
         :raises Unavailable: the shop does not show its statuses, and no order proves that it has this one.
         """
         async with self._lock:
-            if spelling not in self._known:
-                rows = await self._read()
-                if rows is None:
-                    return await self._proven(spelling)
-                self._take_over(rows)
+            rows = await self._read()
+            if rows is None:
+                return await self._proven(spelling)
+            self._take_over(rows)
         found = self._known.get(spelling)
         if found is None:
             raise UnknownStatus(problem_of(spelling, self._known.values()))
@@ -72,7 +72,7 @@ class Catalogue:
         self._known = {row.spelling: row for row in rows}
 
     async def _proven(self, spelling: str) -> ShopStatus:
-        found = self._seen.get(spelling) or await self._search(spelling)
+        found = await self._search(spelling) or self._seen.get(spelling)
         if found is None:
             raise Unavailable(
                 f"X-Cart does not show its payment statuses to this key, and no order has the status {spelling!r}: "

@@ -45,8 +45,9 @@ def _status_findings(statuses: StatusMap, known: Iterable[ShopStatus]) -> list[S
 def _capture_findings(newest: Sequence[StoredOrder]) -> list[SettingsError]:
     """Tell of a checkout that captures at once: X-Cart's Amazon module does by default."""
     paid = [order for order in newest if order.method_code == "PayWithAmazon"]
-    if not paid or paid[0].transaction_type != "sale":
+    latest = max(paid, key=lambda order: int(order.order_id), default=None)  # An old one may have changed last.
+    if latest is None or latest.transaction_type != "sale":
         return []
-    number = paid[0].order_number
+    number = latest.order_number
     problem = f"X-Cart's Amazon module captured the latest order (number {number}) at checkout"
     return [SettingsError("capture_mode", problem, remedy='Set capture_mode = "immediate_capture" for this store')]

@@ -25,6 +25,18 @@ class Completed(NamedTuple):
     rows: int  #: So many of them, from the first, are done with.
 
 
+def require_one(results: Sequence[StoredOrder | BaseException]) -> Sequence[StoredOrder]:
+    """Return the orders among the results of several readings.
+
+    :raises Unavailable: the shop failed for some, and told none.
+    """
+    orders = [result for result in results if isinstance(result, StoredOrder)]
+    failed = next((result for result in results if isinstance(result, Unavailable)), None)
+    if failed is not None and not orders:
+        raise failed
+    return orders
+
+
 class Completing:
     """Asks for what the rows of a list do not tell.
 

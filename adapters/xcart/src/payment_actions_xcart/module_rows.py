@@ -22,9 +22,12 @@ _SUCCESS: Final = "S"
 _WAITING: Final = "W"
 _VOID: Final = "V"
 
+_DECIMALS: Final = 4  # Of an amount in X-Cart's database.
+
 _CLOSED: Final = frozenset({PaymentStatus.VOIDED, PaymentStatus.EXPIRED, PaymentStatus.DECLINED})
 _REFUNDED: Final = frozenset({PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 
+ORDER_REFERENCE_CELL: Final = "amazonOrderReferenceId"
 _AUTHORIZATION_CELL: Final = "amazonAuthorizationId"
 _CAPTURE_CELL: Final = "amazonCaptureId"
 _REFUND_CELL: Final = "amazonRefundId"
@@ -35,6 +38,10 @@ CAPTURE_LIVE: Final = (
 )
 REFUND_LIVE: Final = (
     "X-Cart's own Refund button still returns the full amount: do not use it. Amazon may return more than was paid"
+)
+
+DOUBLED: Final = (
+    "X-Cart's own section shows one call to Amazon twice, so that its amounts are too high: go by the amounts here"
 )
 
 
@@ -105,7 +112,12 @@ def backend_rows(transaction: Mapping[str, Any]) -> list[BackendRow]:
     """Return what X-Cart did about a transaction; a row without a usable value says nothing."""
     found = answers.rows(answers.pick(transaction, "backend_transactions", "backendTransactions"))
     return [
-        BackendRow(answers.text(row, "id"), answers.text(row, "type"), answers.text(row, "status"), value)
+        BackendRow(
+            answers.text(row, "id"),
+            answers.text(row, "type"),
+            answers.text(row, "status"),
+            answers.without_noise(value, _DECIMALS),
+        )
         for row in found
         if (value := answers.decimal(row, "value")) is not None
     ]
@@ -124,7 +136,7 @@ def module_transaction(transaction: Mapping[str, Any]) -> ModuleTransaction | No
         rows=backend_rows(transaction),
         cells=cells,
     )
-    known = own.value(_AUTHORIZATION_CELL) or own.value("amazonOrderReferenceId")
+    known = own.value(_AUTHORIZATION_CELL) or own.value(ORDER_REFERENCE_CELL)
     return own if known and own.initial() else None
 
 
@@ -155,9 +167,21 @@ def notice(own: ModuleTransaction, update: StatusUpdate) -> str:
     authorized = any(row.type == "auth" and row.status == _SUCCESS for row in own.rows)
     if authorized and not settled and own.value(_AUTHORIZATION_CELL):
         return CAPTURE_LIVE
+    if _is_doubled(own, CAPTURES, update.captured_minor, update) or _is_doubled(
+        own, REFUNDS, update.refunded_minor, update
+    ):
+        return DOUBLED
     captured = own.has_succeeded(CAPTURES) and own.value(_CAPTURE_CELL)
     refunded = own.has_succeeded(REFUNDS) or own.value(_REFUND_CELL)
-    return REFUND_LIVE if update.status in _REFUNDED and captured and not refunded else ""
+    initial = own.initial()
+    partly = initial is not None and own.succeeded(CAPTURES) < initial.value
+    return REFUND_LIVE if captured and not refunded and (partly or update.status in _REFUNDED) else ""
+
+
+def _is_doubled(own: ModuleTransaction, types: frozenset[str], minor: int, update: StatusUpdate) -> bool:
+    """Tell whether X-Cart shows more than moved, and one and the same row twice."""
+    done = [(row.type, row.value) for row in own.rows if row.type in types and row.status == _SUCCESS]
+    return len(set(done)) < len(done) and own.succeeded(types) > to_decimal(minor, update.currency_code)
 
 
 def _add_amount(
@@ -185,6 +209,7 @@ def _add_void(entries: Entries, own: ModuleTransaction, update: StatusUpdate, da
         entries.rows.append(_new_row("void", initial.value, date))
     if own.status != _VOID:
         entries.status = _VOID
+    _fill(entries, own, "authorizationStatus", "Closed", only_over=("Pending",))  # Else X-Cart offers Refresh.
 
 
 def _fill(entries: Entries, own: ModuleTransaction, name: str, value: str, *, only_over: tuple[str, ...]) -> None:

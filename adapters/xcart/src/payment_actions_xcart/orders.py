@@ -29,12 +29,6 @@ _ROLES: Final = {
     "amazonrefundid": "refund",
 }
 
-# PHP before 7.1 writes 129.90 as 129.90000000000001. Far above that noise, far below any minor unit.
-_NOISE: Final = Decimal("1e-6")
-
-# More than any amount has. Rounding far more fails with an error that is no ValueError; such an amount has no noise.
-_DIGITS_MAX: Final = 20
-
 _TEXT_LENGTH_MAX: Final = 40
 
 Named = Mapping[str, str]
@@ -99,11 +93,7 @@ def minor_units(amount: Decimal, currency_code: str) -> int:
 
     :raises ValueError: finer than the minor unit, too large, or an unknown currency.
     """
-    if amount.is_finite() and amount.adjusted() < _DIGITS_MAX:
-        rounded = round(amount, exponent(currency_code))
-        if abs(amount - rounded) <= _NOISE:
-            amount = rounded
-    return to_minor(amount, currency_code)
+    return to_minor(answers.without_noise(amount, exponent(currency_code)), currency_code)
 
 
 def references(*sources: Named) -> tuple[GatewayReference, ...]:
@@ -147,10 +137,10 @@ def _at_least(amount: Decimal, currency_code: str) -> int:
 
 
 def _status(stored: StoredOrder, statuses: StatusMap) -> PaymentStatus:
-    """Return the status that the code says; X-Cart has no code for a part refunded alone, so its refunds tell."""
+    """Return the status that the code says; X-Cart has no code for a part refunded alone, so its refunds tell.
+
+    Only ``R`` says refunded. An order that was refunded and then set to "Paid" by hand must read as changed.
+    """
     status = statuses.meaning(stored.code)
     collected = status in (PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_CAPTURED)
-    if not collected or stored.refunded <= 0:
-        return status
-    whole = stored.total is not None and stored.refunded >= stored.total
-    return PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED
+    return PaymentStatus.PARTIALLY_REFUNDED if collected and stored.refunded > 0 else status

@@ -8,11 +8,11 @@ The other way round, a click or a notification in between would set the order ba
 import logging
 import time
 
-from payment_actions_server.plugins import PaymentStatus, StatusUpdate
+from payment_actions_server.plugins import AdapterError, PaymentStatus, StatusUpdate
 
 from .api import Api, HeldOrder
 from .errors import Misconfigured, ShopFailed
-from .module_rows import REFUND_LIVE, ModuleTransaction, missing_entries, notice
+from .module_rows import ORDER_REFERENCE_CELL, REFUND_LIVE, ModuleTransaction, missing_entries, notice
 
 _OUT_OF_DATE = "X-Cart's own Amazon section could not be brought up to date: do not use its buttons for this order"
 
@@ -35,11 +35,14 @@ class OwnSection:
         """Have the section show the outcome; return what staff must not do there, empty if nothing.
 
         :raises Unavailable: the shop could not be asked.
+        :raises AdapterError: the order is another one by now.
         """
         if update.status in _BEFORE_AN_OUTCOME:
             return ""
         try:
             own = await self._api.module_transaction(held)
+            cell = own.value(ORDER_REFERENCE_CELL) if own else ""
+            _require_same_payment(cell or held.details.get("AmazonOrderReferenceId", ""), update)
             if own is None:
                 return ""
             return notice(await self._recorded(own, update) if self._records else own, update)
@@ -55,10 +58,25 @@ class OwnSection:
         return await self._api.record(own, entries) or own if entries else own
 
 
+def _require_same_payment(shown: str, update: StatusUpdate) -> None:
+    """Refuse to write what became of one payment to the order of another.
+
+    :param shown: the order reference that the order names; empty without one.
+    :raises AdapterError: the order names another order reference than the payment.
+    """
+    ours = [known.value for known in update.references if known.role == "order_reference"]
+    if shown and ours and shown not in ours:
+        raise AdapterError(
+            f"order {update.order_id} was paid by another order reference ({shown}) than this payment ({ours[-1]}); "
+            "nothing is written. Was the shop restored from a backup? Then it gives order ids out again"
+        )
+
+
 def first_module_notice(held: HeldOrder, spelling: str, update: StatusUpdate) -> str:
     """Return what staff must not do in the section of X-Cart's first Amazon module.
 
-    That module goes by the order's status: of a paid order it offers to refund the full amount.
+    That module goes by the order's status: of a paid order it offers to refund the order's total.
     """
     first = "amazon_pa_capture_id" in held.details or "AmazonOrderReferenceId" in held.details
-    return REFUND_LIVE if first and spelling == "P" and update.status is PaymentStatus.PARTIALLY_REFUNDED else ""
+    partly = update.status is PaymentStatus.PARTIALLY_REFUNDED or 0 < update.captured_minor < update.authorized_minor
+    return REFUND_LIVE if first and spelling == "P" and partly else ""

@@ -67,8 +67,14 @@ class XCart:
         targets = await self._find(wanted) if wanted else []
         notice = await self._section.follow(held, update)
         now = await self._write_first(held, targets, wanted) if wanted else held.status
+        shown = word(now.spelling, now.name)
+        if self._statuses.is_beyond(now.spelling, update):
+            notice = notice or (
+                f"X-Cart shows {shown}, but the payment is {update.status}: no more money has moved. "
+                "payment-actions never takes an order back; correct the status in X-Cart"
+            )
         notice = notice or first_module_notice(held, now.spelling, update)
-        return StatusApplied(word(now.spelling, now.name), written=now is not held.status, notice=notice)
+        return StatusApplied(shown, written=now is not held.status, notice=notice)
 
     async def check_online(self) -> Sequence[SettingsError]:
         """Return what is wrong with the settings as the shop is now; empty when all is well. Writes nothing."""

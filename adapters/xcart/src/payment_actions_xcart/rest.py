@@ -10,7 +10,7 @@ from payment_actions_server.plugins import AdapterError, OrderMissing, Secret, S
 
 from . import answers
 from .api import HeldOrder
-from .completing import Completing
+from .completing import Completing, require_one
 from .errors import Misconfigured, ShopFailed, UnknownStatus
 from .gaps import NO_CODE, GapReader, is_gap
 from .listing import ROWS, Listed, Position, Row, key_of, search
@@ -92,7 +92,7 @@ class RestApi:
         """Return the orders that changed last, as far as they can be read."""
         rows = (await self._gaps.page(1))[:count]
         found = await asyncio.gather(*(self._completed(row) for row in rows), return_exceptions=True)
-        return [order for order in found if isinstance(order, StoredOrder)]
+        return require_one(found)
 
     async def payment_statuses(self) -> Sequence[ShopStatus] | None:
         """Return None: X-Cart 5.5 has no call that lists them."""

@@ -15,11 +15,12 @@ from payment_actions_server.plugins import AdapterError, OrderMissing, Secret, S
 from . import answers
 from .api import HeldOrder
 from .catalogue import Catalogue
-from .completing import Completing
+from .completing import Completing, require_one
 from .errors import Misconfigured, ShopFailed
 from .listing import ROWS, Listed, Position, Row, key_of, search
 from .module_rows import Entries, ModuleTransaction, backend_rows, module_transaction
 from .orders import StoredOrder, refunded_sum, total_of
+from .settings import DEFAULT_SCRIPT
 from .statuses import ShopStatus
 from .transport import NO_JSON, Reply, Transport
 
@@ -55,6 +56,7 @@ class LegacyApi:
         self._key = key
         self._patience_seconds = patience_seconds
         self._script = script
+        self._has_cut = False
         self._gate = asyncio.Semaphore(_AT_ONCE_MAX)
         self._completing = Completing(self._listed, _stored)
         self._catalogue = Catalogue(self.payment_statuses, self._status_of_some_order)
@@ -125,7 +127,7 @@ class LegacyApi:
             every = uncut.rows if uncut.rows is not None else await self._rows("order", {})
             rows = sorted(every, key=key_of, reverse=True)
         found = await asyncio.gather(*(self._listed(row) for row in rows[:count]), return_exceptions=True)
-        return [order for order in found if isinstance(order, StoredOrder)]
+        return require_one(found)
 
     async def payment_statuses(self) -> Sequence[ShopStatus] | None:
         """Return every payment status of the shop; None where it does not show them."""
@@ -145,7 +147,7 @@ class LegacyApi:
 
     async def misplaced(self) -> SettingsError:
         """Return what is wrong with the address, after the shop answered that the module is not there."""
-        if await self._transport.refuses_strangers("GET", "api/orders"):
+        if self._script == DEFAULT_SCRIPT and await self._transport.refuses_strangers("GET", "api/orders"):
             return SettingsError(
                 "api", "it is for X-Cart 5.0-5.4; the shop is an X-Cart 5.5", remedy='Set api = "rest"'
             )
@@ -156,7 +158,7 @@ class LegacyApi:
     async def _page(self, number: int) -> Sequence[Row]:
         """Return a page of the orders, newest change first."""
         reply = await self._call("get", "order", _cut(number))
-        if reply.status == HTTPStatus.BAD_REQUEST:
+        if reply.status == HTTPStatus.BAD_REQUEST and not self._has_cut:
             raise _Uncut(None)  # Perhaps an X-Cart that cannot sort by several columns.
         rows = _rows_of(reply)
         keys = [key_of(row) for row in rows]
@@ -164,6 +166,7 @@ class LegacyApi:
             raise _Uncut(rows)
         if keys != sorted(keys, reverse=True):
             raise _Uncut(None)
+        self._has_cut = True  # From now on HTTP 400 is an error inside the shop, and no reason to list every order.
         return rows
 
     async def _rows(self, entity: str, fields: Mapping[str, str]) -> Sequence[Row]:

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
 from payment_actions_server.plugins import NO_UNKNOWN_KEYS, PaymentStatus, Secret, SettingsError, parse_settings
@@ -12,6 +12,9 @@ from payment_actions_server.plugins import NO_UNKNOWN_KEYS, PaymentStatus, Secre
 _TIMEOUT_SECONDS_MAX = 60.0
 _URL_LENGTH_MAX = 2048
 _CODE_LENGTH_MAX = 4
+
+
+DEFAULT_SCRIPT: Final = "admin.php"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +26,7 @@ class Settings:
     url: str  #: Where the shop is, path included; ``api/`` or ``admin.php`` are appended.
     api_key: Secret  #: 5.5: the read/write token of Settings -> API. 5.0-5.4: the REST API module's write key.
     api: Literal["rest", "rest_legacy"] = "rest"  #: X-Cart 5.5, or 5.0-5.4.
-    admin_script: str = "admin.php"  #: 5.0-5.4: the shop's admin script, which it may have renamed.
+    admin_script: str = DEFAULT_SCRIPT  #: 5.0-5.4: the shop's admin script, which it may have renamed.
     statuses: dict[str, str] = field(default_factory=dict)  #: Our status -> the shop's code or id, where it differs.
     record_transactions: bool = True  #: 5.0-5.4: keep the transactions that X-Cart's later Amazon module goes by.
     timeout_seconds: float = 10.0  #: For one request as a whole.

@@ -109,7 +109,8 @@ class StatusMap:
 
     def is_cancelled(self, spelling: str) -> bool:
         """Tell whether a status closes an order, so that no money is to be collected for it."""
-        return any(status in _CANCELLED for status in self._meanings(spelling))
+        meanings = [MEANINGS[spelling]] if spelling in MEANINGS else self._meanings(spelling)
+        return any(status in _CANCELLED for status in meanings)
 
     def to_write(self, held: str, update: StatusUpdate) -> Wanted | None:
         """Return what shall replace ``held``; None to let the order be.
@@ -126,6 +127,13 @@ class StatusMap:
             return None
         return Wanted(wanted, self.spellings(wanted))
 
+    def is_beyond(self, held: str, update: StatusUpdate) -> bool:
+        """Tell whether ``held`` says that more money moved than did."""
+        wanted, rank = self._recorded_as(update), self._rank(held)
+        if rank is None or self.code(wanted) == held:
+            return False
+        return rank > _RANKS[wanted] and rank >= _RANKS[_S.PARTIALLY_CAPTURED]
+
     def _recorded_as(self, update: StatusUpdate) -> PaymentStatus:
         """Return the status to write; "Paid" would overstate an order that was never captured whole."""
         status = update.status
@@ -135,9 +143,15 @@ class StatusMap:
         return status
 
     def _meanings(self, spelling: str) -> list[PaymentStatus]:
-        """Return all that a status can mean in this store, X-Cart's own meaning first."""
+        """Return all that a status can mean in this store, X-Cart's own meaning first.
+
+        A status of open orders closes none, also where the store writes it to closed ones: each would be cancelled.
+        """
         own = [MEANINGS[spelling]] if spelling in MEANINGS else []
-        return own + [status for status, known in self._overrides.items() if known == spelling]
+        others = [status for status, known in self._overrides.items() if known == spelling]
+        if own and own[0] in (_S.PENDING, _S.AUTHORIZED):
+            others = [status for status in others if status not in _CANCELLED]
+        return own + others
 
     def _rank(self, held: str) -> int | None:
         """Return how far along ``held`` may be: the furthest of all that it can mean in this store."""

@@ -9,7 +9,7 @@ import { flags, totalOf } from "../src/pages/payments_rows.js";
 import { payment } from "./support/service.js";
 
 const texts = new Texts(english, "en", "en");
-const SAID = "The shop has closed the order without money; its status there is Cancelled.";
+const SAID = "The shop closed the order; its status there is Cancelled.";
 
 function shown(drawn: unknown): string {
   const place = document.createElement("div");

@@ -133,7 +133,7 @@ class Acting:
             self._output.say(offers.limit(offer))
             self._wish = self._wish._replace(amount=_asked_amount(offer.amount_max))
         if not offers.is_within_limit(offer, self._wish.amount):
-            raise self._advised(offers.over_limit(offer), "")
+            raise self._advised(offers.over_limit(offer, self._wish.amount), "")
 
     def _effect(self, payment: pb.Payment, offer: pb.AvailableAction) -> str:
         order = f"order {payment.order_number or payment.order_id} of {payment.store}"
@@ -151,9 +151,14 @@ class Acting:
             unknown = OutcomeUnknown(f"{error.message} {before}", code=error.code, request_id=request_id)
             unknown.add_note(f"Look at it: payment-actions show {wish.store} {wish.order_id}")
             return unknown
-        for line in advice.after_refusal(error, advice.Asked(self._name, wish.store, wish.order_id, request_id)):
+        for line in advice.after_refusal(error, self._asked(request_id)):
             error.add_note(line)
         return error
+
+    def _asked(self, request_id: str) -> advice.Asked:
+        wish = self._wish
+        amount = "" if wish.amount is None else words.money(wish.amount)
+        return advice.Asked(self._name, wish.store, wish.order_id, request_id, amount, wish.etag, wish.note)
 
     def _send(self, request_id: str, etag: str) -> Response:
         store, order_id, amount, note = self._wish.store, self._wish.order_id, self._wish.amount, self._wish.note
@@ -195,8 +200,7 @@ class Acting:
         self._output.say(
             f"Interrupted. If {self._name} had reached the service, it goes on there; nothing is sent twice.\n"
             f"Look at it: payment-actions show {wish.store} {wish.order_id}\n"
-            f"Ask again for the same: payment-actions {self._name.lower()} {wish.store} {wish.order_id}"
-            f" --request-id {request_id}",
+            f"Ask again for the same: {self._asked(request_id).command()}",
             style="yellow",
         )
         raise typer.Exit(ExitCode.IN_FLIGHT)

@@ -1,5 +1,6 @@
 """The command that helps after a refusal. The service's message says what is so; this says what to type."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -19,12 +20,28 @@ _OF_MANY: Final[Mapping[str, str]] = {
 
 
 class Asked(NamedTuple):
-    """An action that the service refused."""
+    """An action that was asked for, with all that was typed for it."""
 
     action: str
     store: str
     order_id: str
-    request_id: str
+    request_id: str  #: Empty: nothing was sent.
+    amount: str = ""  #: Empty: the whole.
+    etag: str = ""
+    note: str = ""
+
+    def command(self) -> str:
+        """Return the command that asks for the very same again: another amount would be another request."""
+        options = {
+            "--amount": self.amount,
+            "--etag": self.etag,
+            "--note": self.note,
+            "--request-id": self.request_id,
+        }
+        words = ["payment-actions", self.action.lower(), self.store, self.order_id]
+        for option, value in options.items():
+            words += [option, value] if value else []
+        return shlex.join(words)
 
 
 def after_refusal(error: PaymentActionsError, asked: Asked) -> list[str]:
@@ -38,10 +55,7 @@ def after_refusal(error: PaymentActionsError, asked: Asked) -> list[str]:
     if most := error.metadata.get("amount_max"):
         lines.append(f'Name the amount: payment-actions {asked.action.lower()} {order} --amount "{most}"')
     if error.reason in _UNREACHED and of_this_attempt(error):
-        lines.append(
-            "Nothing was started. Ask again for the same, later: "
-            f"payment-actions {asked.action.lower()} {order} --request-id {asked.request_id}"
-        )
+        lines.append(f"Nothing was started. Ask again for the same, later: {asked.command()}")
     return lines
 
 

@@ -23,8 +23,9 @@ def is_within_limit(offer: pb.AvailableAction, amount: Money | None) -> bool:
     return not of_currency or to_decimal(amount) <= to_decimal(offer.amount_max)
 
 
-def over_limit(offer: pb.AvailableAction) -> PaymentActionsError:
+def over_limit(offer: pb.AvailableAction, amount: Money | None) -> PaymentActionsError:
     """Return the refusal of a call that names no amount, or more than the policy allows."""
     action, most = words.action(offer.action), words.money(offer.amount_max)
-    message = f"A policy allows less than the whole, so that an amount must be named. {limit(offer)}"
+    unnamed = "A policy allows less than the whole, so that an amount must be named. "
+    message = (unnamed if amount is None else f"A policy does not allow {words.money(amount)}. ") + limit(offer)
     return PaymentActionsError(message, reason="ACTION_NOT_AVAILABLE", metadata={"action": action, "amount_max": most})

@@ -68,7 +68,7 @@ def previewed(row: Row, response: pb.RunActionsResponse, amount: Money | None) -
     if response.HasField("error"):
         return refused(row, error_of_status(response.error)), False
     if not offers.is_within_limit(response.preview, amount):
-        return refused(row, offers.over_limit(response.preview)), False
+        return refused(row, offers.over_limit(response.preview, amount)), False
     return row._replace(etag=response.payment.etag), True
 
 

@@ -100,9 +100,9 @@ def _store_update(shown: pb.Payment) -> str:
     says = f'says "{update.platform_status}"' if update.platform_status else "has not been read"
     if update.state == pb.STORE_UPDATE_STATE_DISPUTED:
         anew = f"payment-actions refresh {shown.store} {shown.order_id}"
-        return f"{says}, not the payment's status: {_error(update)} Nothing more is written. Begin anew: {anew}"
+        return f"{says}, not the payment's status: {_error(update)} Begin anew: {anew}"
     if update.state != pb.STORE_UPDATE_STATE_PENDING:
-        return f"{says}, up to date"
+        return f"{says}, up to date" if update.platform_status else "nothing is to be written"
     if not update.last_error:  # Also while the first try is under way, right after an action.
         return f"{says}, the new status is being written"
     tries = "1 try" if update.attempts == 1 else f"{update.attempts} tries"

@@ -80,10 +80,10 @@ def _keep_serving(stage: Stage, console: Console, story: Story) -> None:
         f"  .venv/bin/payment-actions --server {target} refund eu-shop 1\n"
         f'  .venv/bin/python -c "{python}"\n'
         f"Order {story.left_to_both} of {OLDER_SHOP.store} shows X-Cart's own section and ours: press Capture in one of"
-        " them, then look at the other.\n"
+        " them, then reload the page and look at the other.\n"
         f"Metrics and health: {stage.http_url}/metrics, {stage.http_url}/healthz\n"
         f"Amazon's and X-Cart's control interfaces: {stage.amazon.url}/control/state,"
-        f" {stage.shops['eu-shop'].url}/control/orders\n"
+        f" {stage.shops['eu-shop'].url}/control/orders, {stage.shops[OLDER_SHOP.store].url}/control/orders\n"
         f"Logs: {stage.folder}\n"
         "Ctrl-C ends it.",
         highlight=False,

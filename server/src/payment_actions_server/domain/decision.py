@@ -88,6 +88,13 @@ class Decision(NamedTuple):
                 return offer
         raise self.error(next(refusal for refusal in self.refusals if refusal.action is action))
 
+    def with_refresh(self, payment: Payment) -> "Decision":
+        """Return the decision with REFRESH offered, which begins a disputed write to the shop anew."""
+        if not payment.ours or any(offer.action is Action.REFRESH for offer in self.offers):
+            return self
+        refusals = tuple(refusal for refusal in self.refusals if refusal.action is not Action.REFRESH)
+        return Decision((*self.offers, refresh_of(payment)), refusals)
+
     def error(self, refusal: Refusal) -> PaymentActionsError:
         """Return a refusal as the caller's error, with the actions that may be called instead."""
         available = ",".join(offer.action for offer in self.offers)
@@ -220,7 +227,7 @@ def _judge_refresh(payment: Payment, operation: Operation | None, terms: Terms) 
     )
     if operation or payment.under_way or payment.refund_unconfirmed or waiting:
         return refresh_of(payment)
-    why = f"Nothing is open: the payment is {payment.status} and no result is awaited."
+    why = f"No result is awaited: the payment is {payment.status}."
     return Refusal(Action.REFRESH, ErrorReason.ACTION_NOT_AVAILABLE, why)
 
 

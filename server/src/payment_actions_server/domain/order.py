@@ -19,7 +19,7 @@ _REASONS: Final = {
 }
 
 _SENTENCES: Final = {
-    OrderState.CANCELLED: "The shop has closed the order without money; its status there is {detail}.",
+    OrderState.CANCELLED: "The shop closed the order; its status there is {detail}.",
     OrderState.DELETED: "The shop has no such order any more.",
     OrderState.OTHER_METHOD: "The order is to be paid by {detail} now, not by the authorized payment.",
     OrderState.OTHER_CURRENCY: "The order is in {detail} now, and its authorization in {currency}.",

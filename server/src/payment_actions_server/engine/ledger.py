@@ -47,10 +47,13 @@ class Ledger:
         payment, operation, store_update = known.payment, known.operation, known.store_update
         assert payment is not None
         assert store_update is not None, f"{payment.key} has no store update"
+        decision = self._context.decide(payment, operation)
+        if store_update.state is StoreUpdateState.DISPUTED:
+            decision = decision.with_refresh(payment)
         return PaymentView(
             payment=payment,
             operation=operation,
-            decision=self._context.decide(payment, operation),
+            decision=decision,
             capture_mode=self._context.capture_mode(payment.store),
             store_update=store_update,
         )
@@ -144,7 +147,8 @@ class Ledger:
             generation=known.generation + 1,
             attempts=0,
             reverts=reverts,
-            # `last_error` stays: a write that failed may still be carried out, after this one; see `StoreUpdates`.
+            last_error="" if known.state is StoreUpdateState.DISPUTED else known.last_error,
+            # Else `last_error` stays: a write that failed may still be carried out, after this one; see `StoreUpdates`.
             next_attempt_time=self._context.clock.now(),
         )
         work.put_store_update(update)
@@ -163,8 +167,8 @@ class Ledger:
             message += f" The payment's status is to be written again ({reverts} of {most})."
         else:
             message += (
-                f" It has changed its status back {reverts} times, and nothing more is written. End that in the store,"
-                " then refresh the payment."
+                f" It has changed its status back {reverts} times, and nothing more is written. Do not use the store's"
+                " own buttons for this payment, then refresh it here."
             )
             disputed = replace(
                 known, state=StoreUpdateState.DISPUTED, reverts=reverts, next_attempt_time=None, last_error=message

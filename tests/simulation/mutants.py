@@ -8,7 +8,6 @@ from unittest.mock import patch
 
 from msgspec.structs import replace
 
-from payment_actions_server.domain import decision
 from payment_actions_server.domain import payment as payments
 from payment_actions_server.domain.errors import GatewayUnavailable
 from payment_actions_server.domain.event import GENESIS, EventType
@@ -95,26 +94,29 @@ def _() -> Patches:
 
 @mutant("one in flight dropped", within=10, found_by="one in flight")
 def _() -> Patches:
-    decide, add = Context.decide, PaymentWork.add_operation
+    offer, add = Context.offer, PaymentWork.add_operation
 
-    def decide_blindly(self: Context, payment: Payment, operation: Any, actor: str = "") -> Any:
-        return decide(self, payment, None, actor)
+    def offer_blindly(self: Context, payment: Payment, operation: Any, request: Any) -> Any:
+        return offer(self, payment, None, request)
 
     def add_beside(self: PaymentWork, operation: Any) -> None:
         self.operation = None
         add(self, operation)
 
-    yield patch.object(Context, "decide", decide_blindly)
+    yield patch.object(Context, "offer", offer_blindly)
     yield patch.object(PaymentWork, "add_operation", add_beside)
     yield patch.object(simulation, "SCHEMA_CHANGES", ("DROP INDEX uq_operations_in_flight",))
 
 
 @mutant("amount not checked again", within=20, found_by="an intent asks for no more than there is")
 def _() -> Patches:
-    def trust(offer: Any, amount_minor: int | None, currency_code: str | None) -> int:
-        return offer.amount_minor if amount_minor is None else amount_minor
+    original = Context.offer
 
-    yield patch.object(decision, "resolve_amount", trust)
+    def offer(self: Context, payment: Payment, operation: Any, request: Any) -> Any:
+        whole = original(self, payment, operation, request._replace(amount_minor=None, currency_code=None))
+        return whole if request.amount_minor is None else whole._replace(amount_minor=request.amount_minor)
+
+    yield patch.object(Context, "offer", offer)
 
 
 @mutant("etag not checked", within=50, found_by="nothing starts under a stale etag")

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from support.virtual_time import VirtualClock
@@ -31,6 +31,7 @@ REFUSAL_SHOWN: Final = "an order that bars a capture is shown so"
 VOID_POSSIBLE: Final = "VOID stays possible"
 REFUND_POSSIBLE: Final = "a refund is refused for nothing that became of the order"
 NOTHING_BARRED: Final = "an order bars nothing once no money can be collected"
+STAYS_CANCELLED: Final = "a cancelled order is not opened again"
 BLAMED_RIGHTLY: Final = "the shop is blamed for its own changes only"
 BOUNDED_WAR: Final = "a tug of war with the shop is bounded"
 REFRESH_BEGINS_ANEW: Final = "only a refresh by staff begins a dispute anew"
@@ -43,6 +44,8 @@ ORDER_REASONS: Final = frozenset(
     {ErrorReason.ORDER_CANCELLED, ErrorReason.ORDER_CHANGED, ErrorReason.ORDER_TOTAL_INVALID}
 )
 CURRENCY: Final = "USD"
+LAST_WRITE_SECONDS: Final = 90
+"""Longer than the lease of a write: one that was claimed before an order was cancelled has been made by then."""
 
 
 @dataclass(eq=False)
@@ -206,6 +209,16 @@ class OrderAuditor:
                 BOUNDED_WAR,
                 f"{payment} was written again {self._rewrites[order_id]} times",
             )
+
+    def check_write(self, order_id: str, status: PaymentStatus) -> None:
+        """Look at a write to the store: it must not open an order that the record has long shown as cancelled."""
+        since = VirtualClock().now() - timedelta(seconds=LAST_WRITE_SECONDS)
+        cancelled = all(record.order_state is OrderState.CANCELLED for record in self._records_since(order_id, since))
+        self._story.check(
+            not cancelled or status not in VOIDABLE,
+            STAYS_CANCELLED,
+            f"{order_id} is cancelled; the store is told that it is {status}",
+        )
 
     # -- What callers see -------------------------------------------------------------------------------------------
 

@@ -11,9 +11,9 @@ from payment_actions_server.domain.decision import Refusal
 from payment_actions_server.domain.errors import ErrorReason, OrderCancelled, PlatformUnavailable
 from payment_actions_server.domain.order import GONE
 from payment_actions_server.domain.payment import Payment, PaymentKey
-from payment_actions_server.domain.status import Action, OrderState
+from payment_actions_server.domain.status import Action, OrderState, PaymentStatus
 from payment_actions_server.domain.store_update import StoreUpdateState
-from payment_actions_server.engine import discovery, order_guard, orders
+from payment_actions_server.engine import discovery, ledger, order_guard, orders
 from payment_actions_server.engine.actions import Actions
 from payment_actions_server.engine.discovery import Discovery
 from payment_actions_server.engine.ledger import Ledger
@@ -34,6 +34,7 @@ from simulation.order_audit import (
     REFUND_POSSIBLE,
     REFUSAL_SHOWN,
     SHOWN_FIRST,
+    STAYS_CANCELLED,
     VOID_POSSIBLE,
 )
 from simulation.planting import Patches, mutant
@@ -41,7 +42,7 @@ from simulation.planting import Patches, mutant
 # -- The order before the money ----------------------------------------------------------------------------------------
 
 
-@mutant("order not read before a capture", within=100, found_by=(NO_BARRED_CAPTURE, CAPTURED_AS_READ))
+@mutant("order not read before a capture", within=20, found_by=(NO_BARRED_CAPTURE, CAPTURED_AS_READ))
 def _() -> Patches:
     async def confirm(*_: Any) -> Confirmed:
         return Confirmed(None, None)  # type: ignore[arg-type]
@@ -49,7 +50,7 @@ def _() -> Patches:
     yield patch.object(OrderGuard, "confirm", confirm)
 
 
-@mutant("order read from the record instead of the shop", within=100, found_by=(NO_BARRED_CAPTURE, CAPTURED_AS_READ))
+@mutant("order read from the record instead of the shop", within=20, found_by=(NO_BARRED_CAPTURE, CAPTURED_AS_READ))
 def _() -> Patches:
     async def read_known(self: Orders, store: Any, payment: Payment) -> PlatformOrder:
         return _as_recorded(payment)
@@ -59,7 +60,7 @@ def _() -> Patches:
 
 @mutant(
     "shop that cannot be asked taken for an order that stands",
-    within=100,
+    within=200,
     found_by=(NO_BARRED_CAPTURE, CAPTURED_AS_READ),
 )
 def _() -> Patches:
@@ -88,7 +89,7 @@ def _as_recorded(payment: Payment) -> PlatformOrder:
     )
 
 
-@mutant("order not held against the reading when a capture is begun", within=300, found_by=CAPTURED_AS_READ)
+@mutant("order not held against the reading when a capture is begun", within=500, found_by=CAPTURED_AS_READ)
 def _() -> Patches:
     original = Actions._start
 
@@ -106,7 +107,7 @@ def _() -> Patches:
     yield patch.object(OrderGuard, "_follow", follow)
 
 
-@mutant("deleted order taken for unchanged", within=100, found_by=NO_BARRED_CAPTURE)
+@mutant("deleted order taken for unchanged", within=300, found_by=NO_BARRED_CAPTURE)
 def _() -> Patches:
     original = orders.as_ordered
 
@@ -121,7 +122,7 @@ def _everywhere(as_ordered: Any) -> Patches:
         yield patch.object(module, "as_ordered", as_ordered)
 
 
-@mutant("re-priced order captured at the old total", within=100, found_by=NO_BARRED_CAPTURE)
+@mutant("re-priced order captured at the old total", within=50, found_by=NO_BARRED_CAPTURE)
 def _() -> Patches:
     original = decision.capture_obstacle
 
@@ -137,7 +138,7 @@ def _() -> Patches:
     yield patch.object(order_guard, "_refuse_other_terms", lambda *_: None)
 
 
-@mutant("total that is no amount taken for the last one that was", within=200, found_by=NO_BARRED_CAPTURE)
+@mutant("total that is no amount taken for the last one that was", within=400, found_by=NO_BARRED_CAPTURE)
 def _() -> Patches:
     original = orders.order_state
 
@@ -148,7 +149,7 @@ def _() -> Patches:
     yield patch.object(orders, "order_state", order_state)
 
 
-@mutant("VOID refused for a cancelled order", within=100, found_by=VOID_POSSIBLE)
+@mutant("VOID refused for a cancelled order", within=50, found_by=VOID_POSSIBLE)
 def _() -> Patches:
     original = decision._judge
 
@@ -160,7 +161,7 @@ def _() -> Patches:
     yield patch.object(decision, "_judge", judge)
 
 
-@mutant("VOID refused while the shop cannot be asked", within=100, found_by=VOID_POSSIBLE)
+@mutant("VOID refused while the shop cannot be asked", within=50, found_by=VOID_POSSIBLE)
 def _() -> Patches:
     original = Actions._started
 
@@ -173,7 +174,7 @@ def _() -> Patches:
     yield patch.object(Actions, "_started", started)
 
 
-@mutant("REFUND refused for a cancelled order", within=100, found_by=REFUND_POSSIBLE)
+@mutant("REFUND refused for a cancelled order", within=50, found_by=REFUND_POSSIBLE)
 def _() -> Patches:
     original = OrderGuard.confirm
 
@@ -188,12 +189,12 @@ def _() -> Patches:
     yield patch.object(OrderGuard, "confirm", confirm)
 
 
-@mutant("order's state kept after VOID", within=100, found_by=NOTHING_BARRED)
+@mutant("order's state kept after VOID", within=20, found_by=NOTHING_BARRED)
 def _() -> Patches:
     yield patch.object(Payment, "collectable", property(lambda payment: payment.ours))
 
 
-@mutant("changed order of a list dropped as no news", within=200, found_by=SHOWS_ORDER)
+@mutant("changed order of a list dropped as no news", within=100, found_by=SHOWS_ORDER)
 def _() -> Patches:
     original = Discovery._may_bring_news
 
@@ -205,7 +206,7 @@ def _() -> Patches:
     yield patch.object(Discovery, "_may_bring_news", may_bring_news)
 
 
-@mutant("order whose total is no amount kept from operators", within=300, found_by=UNDER_ATTENTION)
+@mutant("order whose total is no amount kept from operators", within=500, found_by=UNDER_ATTENTION)
 def _() -> Patches:
     original = ListQueries.list_records
 
@@ -219,7 +220,7 @@ def _() -> Patches:
 # -- A shop that changes statuses by itself ----------------------------------------------------------------------------
 
 
-@mutant("changes of the shop's own never counted", within=100, found_by=BOUNDED_WAR)
+@mutant("changes of the shop's own never counted", within=150, found_by=BOUNDED_WAR)
 def _() -> Patches:
     original = Ledger.tell_store
 
@@ -229,12 +230,12 @@ def _() -> Patches:
     yield patch.object(Ledger, "tell_store", tell_store)
 
 
-@mutant("service's own write taken for the shop's", within=300, found_by=BLAMED_RIGHTLY)
+@mutant("service's own write taken for the shop's", within=100, found_by=BLAMED_RIGHTLY)
 def _() -> Patches:
     yield patch.object(orders, "_writes", lambda _: ())
 
 
-@mutant("dispute never left", within=200, found_by=STORE_HOLDS)
+@mutant("dispute never left", within=150, found_by=STORE_HOLDS)
 def _() -> Patches:
     original = Orders.follow_status
 
@@ -245,7 +246,7 @@ def _() -> Patches:
     yield patch.object(Orders, "follow_status", follow_status)
 
 
-@mutant("dispute begun anew by the schedule", within=200, found_by=(REFRESH_BEGINS_ANEW, BOUNDED_WAR))
+@mutant("dispute begun anew by the schedule", within=150, found_by=(REFRESH_BEGINS_ANEW, BOUNDED_WAR))
 def _() -> Patches:
     original = Orders.follow_status
 
@@ -256,7 +257,7 @@ def _() -> Patches:
     yield patch.object(Orders, "follow_status", follow_status)
 
 
-@mutant("status that the shop changed dropped as no news", within=200, found_by=STORE_HOLDS)
+@mutant("status that the shop changed dropped as no news", within=50, found_by=STORE_HOLDS)
 def _() -> Patches:
     original = Discovery._may_bring_news
 
@@ -268,7 +269,16 @@ def _() -> Patches:
     yield patch.object(Discovery, "_may_bring_news", may_bring_news)
 
 
-@mutant("dispute kept from operators", within=200, found_by=UNDER_ATTENTION)
+@mutant("status written over a cancellation", within=150, found_by=STAYS_CANCELLED)
+def _() -> Patches:
+    def may_hold(store: Any, payment: Payment, order: PlatformOrder) -> bool:
+        return order.status is payment.status or payment.status is PaymentStatus.PENDING
+
+    yield patch.object(orders, "may_hold", may_hold)
+    yield patch.object(ledger, "_is_left_to_the_shop", lambda *_: False)
+
+
+@mutant("dispute kept from operators", within=150, found_by=UNDER_ATTENTION)
 def _() -> Patches:
     original = ListQueries.list_records
 
@@ -307,7 +317,7 @@ def _() -> Patches:
     yield from _everywhere(as_ordered)
 
 
-@mutant("refund that the shop shows dropped as no news", within=300, found_by=REFUND_FOUND)
+@mutant("refund that the shop shows dropped as no news", within=400, found_by=REFUND_FOUND)
 def _() -> Patches:
     original = Discovery._may_bring_news
 

@@ -384,6 +384,7 @@ class SimulatedPlatform:
 
     async def apply_status(self, update: StatusUpdate) -> StatusApplied:
         self._auditor.written(update.order_id, update.status)
+        self._auditor.orders.check_write(update.order_id, update.status)
         what = f"store {update.order_id} is {update.status}"
         return await self._line.call(PLATFORM, what, lambda: self._inner.apply_status(update))
 

@@ -315,7 +315,7 @@ def _() -> Patches:
 
 
 @mutant(
-    "worker sends although it stood still beyond its lease", within=400, found_by="at most one effect for an intent"
+    "worker sends although it stood still beyond its lease", within=900, found_by="at most one effect for an intent"
 )
 def _() -> Patches:
     original = Actions._carry_through

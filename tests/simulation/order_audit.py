@@ -135,7 +135,7 @@ class OrderAuditor:
         as_read = call.order is not None and call.order.total_minor == payment.order_total_minor
         as_read = as_read and self._allows(call.order, intent, payment)
         self._story.check(as_read, CAPTURED_AS_READ, f"{intent}; its call read {call.order}")
-        other = self._has_found_other_total(intent.order_id, call)
+        other = self._has_found_other_total(payment, call)
         self._story.check(not other, SHOWN_FIRST, f"{intent}; its own call had found another total")
 
     def _allows(self, order: PlatformOrder | None, intent: "Intent", payment: "Row") -> bool:
@@ -147,12 +147,14 @@ class OrderAuditor:
             return intent.base_minor + intent.amount_minor <= order.total_minor
         return order.total_minor == payment.authorized_minor
 
-    def _has_found_other_total(self, order_id: str, call: Call) -> bool:
-        """Tell whether a call itself recorded another total, although the one before could have been captured."""
+    def _has_found_other_total(self, payment: "Row", call: Call) -> bool:
+        """Tell whether a call itself recorded a total that was not shown since it began, and others could be captured."""
         time = self._repriced_by.get(call.request.actor)
         if time is None:
             return False
-        return all(self._collectable_minor(record) for record in _until(self._records[order_id], call.begin, time))
+        shown = _until(self._records[payment.order_id], call.begin, time)
+        unseen = payment.order_total_minor not in {record.order_total_minor for record in shown}
+        return unseen and all(self._collectable_minor(record) for record in shown)
 
     def check_event(self, event: Event) -> None:
         """Look at what became of the order."""

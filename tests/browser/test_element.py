@@ -195,9 +195,7 @@ def test_what_became_of_an_order_is_translated_beside_the_shops_own_words(
 ) -> None:
     panel = opened(page, stage, f"scene=cancelled&locale={locale}").locator(".panel").first
     expect(panel).to_contain_text(told)
-    expect(panel.locator(".said")).to_have_text(
-        "The shop closed the order; its status there is Cancelled."
-    )
+    expect(panel.locator(".said")).to_have_text("The shop closed the order; its status there is Cancelled.")
 
 
 def test_an_order_that_was_closed_a_moment_ago_is_refused_in_words(page: Page, stage: str) -> None:

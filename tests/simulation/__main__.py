@@ -80,6 +80,7 @@ def _summary(seeds: int, counts: Counter[str], virtual_seconds: float, cpu_secon
     faults = {name.removeprefix("fault "): number for name, number in counts.items() if name.startswith("fault ")}
     refusals = {name.removeprefix("refused "): number for name, number in counts.items() if name.startswith("refused ")}
     storms = {name.removeprefix("storm: "): number for name, number in counts.items() if name.startswith("storm")}
+    acts = {name.removeprefix("shop: "): number for name, number in counts.items() if name.startswith("shop: ")}
     themes = {name.removeprefix("theme: "): number for name, number in counts.items() if name.startswith("theme")}
     return [
         f"seeds       {seeds}",
@@ -90,6 +91,9 @@ def _summary(seeds: int, counts: Counter[str], virtual_seconds: float, cpu_secon
         f"notified    {counts['notifications']}",
         f"reviews     {counts['reviews']}",
         f"refreshed   {counts['refreshed at the end']} at the end, of which nobody had told",
+        f"shops       {counts['lively shops']} lively ones, {sum(acts.values())} acts of their own",
+        *_table(acts),
+        f"quarrels    {counts['store statuses changed back']} statuses changed back, {counts['disputes']} disputes",
         f"faults      {sum(faults.values())}",
         *_table(faults),
         f"storms      {sum(storms.values())}",

@@ -148,7 +148,7 @@ class OrderAuditor:
         return order.total_minor == payment.authorized_minor
 
     def _has_found_other_total(self, payment: "Row", call: Call) -> bool:
-        """Tell whether the call itself recorded the total, which was not shown before, while another one stood."""
+        """Tell whether a call itself recorded its total, unseen before, while another could have been captured."""
         time = self._repriced_by.get(call.request.actor)
         if time is None:
             return False

@@ -10,6 +10,7 @@ import pytest
 
 from payment_actions_server.engine import attempts
 from payment_actions_server.storage.sqlite import SqliteStorage
+from simulation import end_of_shop, order_audit
 from simulation.__main__ import mutants_table
 from simulation.mutants import MUTANTS
 from simulation.planting import find, look_for
@@ -30,7 +31,22 @@ CENTRAL = [
     "FAILED is true",
     "no operation is forgotten",
     "in the end the record is the gateway's truth",
-    "in the end the store holds the status",
+    order_audit.NO_BARRED_CAPTURE,
+    order_audit.CAPTURED_AS_READ,
+    order_audit.SHOWN_FIRST,
+    order_audit.REFUSAL_SHOWN,
+    order_audit.VOID_POSSIBLE,
+    order_audit.REFUND_POSSIBLE,
+    order_audit.NOTHING_BARRED,
+    order_audit.STAYS_CANCELLED,
+    order_audit.BLAMED_RIGHTLY,
+    order_audit.BOUNDED_WAR,
+    order_audit.REFRESH_BEGINS_ANEW,
+    order_audit.REFUND_FOUND,
+    end_of_shop.SHOWS_ORDER,
+    end_of_shop.STORE_HOLDS,
+    end_of_shop.UNDER_ATTENTION,
+    end_of_shop.BOUNDED_LOOKS,
 ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulation.simulate import simulate
-from simulation.themes import THEMES, theme_of
+from simulation.themes import SHOP_THEMES, THEMES, theme_of
 
 SEEDS = range(16)
 REPLAYED = range(30)
@@ -55,7 +55,13 @@ def test_a_seed_is_the_same_story_after_others_were_lived_through():
 
 
 def test_every_theme_is_drawn_soon():
-    assert {theme_of(seed).name for seed in range(60)} >= {theme.name for theme in THEMES}
+    assert {theme_of(seed).name for seed in range(60)} >= {theme.name for theme in (*THEMES, *SHOP_THEMES)}
+
+
+def test_shops_have_a_life_of_their_own():
+    seed = next(seed for seed in range(100) if theme_of(seed) in SHOP_THEMES)
+    counts = simulate(seed).counts
+    assert sum(number for name, number in counts.items() if name.startswith("shop: ")) > 10
 
 
 def test_worlds_are_full_of_mishaps():

@@ -308,7 +308,7 @@ def test_a_capture_that_the_service_already_refuses_is_not_sent_and_void_is_the_
     service.script("GetPayment", pb.GetPaymentResponse(payment=make.cancelled()))
     result = run("capture", *ORDER, "--yes")
     assert (result.exit_code, service.requests("CapturePayment")) == (3, [])
-    assert "The shop has closed the order" in result.stderr
+    assert "The shop closed the order" in result.stderr
     assert "payment-actions void eu-shop 4711" in result.stderr
 
 

@@ -79,16 +79,17 @@ def test_an_answer_that_amazon_lost_is_said_to_be_awaited_and_comes(front, visit
 def test_an_answer_that_never_reached_the_browser_is_asked_for_again(front, visit, sign_in):
     order = front.order()
     context = sign_in()
-    lost = []
+    sent, lost = [], []
 
     def lose(route):
-        # The service gets it and acts; nobody hears of that, neither by its answer nor by the news.
+        # The service gets it and acts; the page hears of that neither by its answer nor by the news.
+        sent.append(route.request.url)  # First: the capture may take its time, and the page looks meanwhile.
         lost.append(route.fetch())
         route.abort()
 
     context.route("**/CapturePayment", lose)
     context.route("**/WatchEvents", lambda route: route.abort())
-    context.route("**/GetPayment", lambda route: route.abort() if lost else route.continue_())
+    context.route("**/GetPayment", lambda route: route.abort() if sent else route.continue_())
     page = visit(order, context=context)
     page.press("Capture")
     expect(page.section).to_contain_text("Capture: no answer came through. It may have happened.", timeout=60_000)
